@@ -1,0 +1,40 @@
+# m1 session stores. `make help` lists what there is.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test check bench docs clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+serve: $(VENV)/.installed ## install, and start a server on ./data with lines to paste
+	@$(BIN)/m1 serve --quickstart
+
+test: $(VENV)/.tools ## install what tests need, and run them all
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.tools ## format, lint and types
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+bench: $(VENV)/.tools ## measure updates and queries over HTTP, as a table
+	@$(BIN)/python -m benchmarks.http $(ARGS)
+
+docs: $(VENV)/.tools ## write docs/api.md anew from the endpoints
+	@$(BIN)/python -m scripts.reference > docs/api.md
+
+clean: ## remove what was installed (never the data)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.tools: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --group dev
+	@touch $@

@@ -1,0 +1,221 @@
+"""An endpoint is one annotated method; everything else about it is read from there.
+
+    @endpoint("session/query", verbs=("POST", "GET"), rights=("sessionQuery",))
+    async def query(self, call: Call, store: str, q: str, rows: Natural = 10) -> Page:
+        '''Find items.'''
+
+The signature is the parameters: the name, the kind (by annotation), whether it is needed
+(no default). The docstring is the help. The return annotation is the kind of answer: None
+is 204, `Text` plain text, `Page` a stream, anything else JSON. `rights` are those any one
+of which will do; an empty set is "any token", None is "no token". Form reading, rights,
+`m1 help`, the reference in docs/ and the tests all read the same declaration.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, NewType
+
+import msgspec
+
+from m1.access import Caller
+from m1.errors import BadRequest
+
+Value = str | msgspec.Raw
+"""A parameter as a call brings it: text, or JSON that is not a text."""
+
+Text = NewType("Text", str)
+"""An answer in plain text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What an endpoint may know of a call besides its parameters; `now` in epoch ms.
+
+    `caller` is None where the endpoint needs no token.
+    """
+
+    address: str
+    now: int
+    token: str | None = None
+    caller: Caller | None = None
+
+
+class Kind:
+    """How a parameter is read; `name` is what help calls it."""
+
+    name = "String"
+
+    def read(self, value: Value) -> Any:
+        """Read a parameter; raises BadRequest, whose message follows the parameter's name."""
+        if isinstance(value, str):
+            return value
+        text = bytes(value).decode()
+        if text[0] in "[{":
+            raise BadRequest("must be a text")
+        return text
+
+
+class Long(Kind):
+    """A whole number that is not less than another."""
+
+    name = "long"
+
+    def __init__(self, least: int) -> None:
+        self.least = least
+
+    def read(self, value: Value) -> int:
+        """Read digits; 10^18 is the largest number possible."""
+        text = super().read(value)
+        digits = text.removeprefix("-")
+        if not (digits.isascii() and digits.isdigit()) or len(digits) > 18:
+            raise BadRequest(f"must be a whole number, not {text[:40]!r}")
+        if int(text) < self.least:
+            raise BadRequest(f"must be at least {self.least}")
+        return int(text)
+
+
+class JsonText(Kind):
+    """JSON, as text or as it stands in a JSON body; the method gets its bytes."""
+
+    name = "JSON"
+
+    def read(self, value: Value) -> bytes:
+        """Give the JSON text."""
+        return value.encode() if isinstance(value, str) else bytes(value)
+
+
+class Names(Kind):
+    """A list of names: with commas between them, or a JSON list of texts."""
+
+    name = "String[]"
+
+    def read(self, value: Value) -> tuple[str, ...]:
+        """Give the names, each once, in the order given."""
+        text = value if isinstance(value, str) else bytes(value).decode()
+        if text.lstrip().startswith("["):
+            try:
+                names = msgspec.json.decode(text, type=list[str])
+            except msgspec.MsgspecError:
+                raise BadRequest("must be a list of texts") from None
+        else:
+            names = text.split(",")
+        return tuple(dict.fromkeys(name.strip() for name in names if name.strip()))
+
+
+Natural = Annotated[int, Long(0)]
+Positive = Annotated[int, Long(1)]
+Json = Annotated[bytes, JsonText()]
+NameList = Annotated[tuple[str, ...], Names()]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of an endpoint."""
+
+    name: str
+    kind: Kind
+    required: bool
+    default: object
+
+    def read(self, values: Mapping[str, Value]) -> Any:
+        """Read this one out of what a call brings; raises BadRequest that names it."""
+        value = values.get(self.name)
+        if value is None:
+            if self.required:
+                raise BadRequest(f"{self.name}: this parameter is missing")
+            return self.default
+        try:
+            return self.kind.read(value)
+        except BadRequest as error:
+            raise BadRequest(f"{self.name}: {error.message}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """All that is declared about an endpoint."""
+
+    path: str
+    verbs: tuple[str, ...]
+    rights: tuple[str, ...] | None
+    parameters: tuple[Parameter, ...]
+    open: bool
+    """Whether parameters of any other name are taken too, as texts."""
+    answer: Any
+    help: str
+
+    def read(self, values: Mapping[str, Value]) -> dict[str, Any]:
+        """Read the parameters of a call; raises BadRequest for the first that cannot be."""
+        read = {parameter.name: parameter.read(values) for parameter in self.parameters}
+        if self.open:
+            others = values.keys() - read.keys()
+            read |= {name: Parameter(name, Kind(), True, None).read(values) for name in others}
+        return read
+
+
+Method = Callable[..., Awaitable[Any]]
+
+
+def endpoint(
+    path: str, *, rights: tuple[str, ...] | None, verbs: tuple[str, ...] = ("POST",)
+) -> Callable[[Method], Method]:
+    """Declare a method to be an endpoint; see the module."""
+
+    def declare(method: Method) -> Method:
+        hints = typing.get_type_hints(method, include_extras=True)
+        signature = [
+            parameter
+            for name, parameter in inspect.signature(method).parameters.items()
+            if name not in ("self", "call")
+        ]
+        declared = Endpoint(
+            path=path,
+            verbs=verbs,
+            rights=rights,
+            parameters=tuple(
+                _parameter(parameter, hints[parameter.name])
+                for parameter in signature
+                if parameter.kind is not parameter.VAR_KEYWORD
+            ),
+            open=any(parameter.kind is parameter.VAR_KEYWORD for parameter in signature),
+            answer=hints["return"],
+            help=inspect.getdoc(method) or "",
+        )
+        method.__dict__["endpoint"] = declared
+        return method
+
+    return declare
+
+
+def _parameter(parameter: inspect.Parameter, hint: Any) -> Parameter:
+    required = parameter.default is parameter.empty
+    return Parameter(parameter.name, _kind(hint), required, None if required else parameter.default)
+
+
+def _kind(hint: Any) -> Kind:
+    if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
+        hint = next(inner for inner in typing.get_args(hint) if inner is not types.NoneType)
+    if hint is str:
+        return Kind()
+    kind = typing.get_args(hint)[1]
+    assert isinstance(kind, Kind)
+    return kind
+
+
+def declared_in(*rooms: object) -> list[tuple[Endpoint, str]]:
+    """Give the endpoints that classes (or their instances) declare, with the methods' names."""
+    return [
+        (member.endpoint, name)
+        for room in rooms
+        for name, member in _members(room)
+        if hasattr(member, "endpoint")
+    ]
+
+
+def _members(room: object) -> Iterable[tuple[str, Any]]:
+    holder = room if isinstance(room, type) else type(room)
+    return vars(holder).items()

@@ -1,0 +1,78 @@
+"""All endpoints there are, and what to say about them."""
+
+from __future__ import annotations
+
+from m1.api.auth import AuthApi
+from m1.api.endpoint import Endpoint, Parameter, Text, declared_in
+from m1.api.session import SessionApi
+from m1.api.system import SystemApi
+from m1.api.user import UserApi
+from m1.engine import Page
+
+ROOMS = (SessionApi, AuthApi, UserApi, SystemApi)
+"""The classes that declare endpoints."""
+
+
+def endpoints() -> list[Endpoint]:
+    """Give every endpoint, in the order of the paths."""
+    found = [endpoint for endpoint, _ in declared_in(*ROOMS)]
+    return sorted(found, key=lambda endpoint: (endpoint.path, endpoint.verbs))
+
+
+def overview() -> str:
+    """List the endpoints, a line each."""
+    width = max(len(endpoint.path) for endpoint in endpoints())
+    return "\n".join(
+        f"  {endpoint.path:{width}}  {endpoint.verbs[0]:4}  {endpoint.help.splitlines()[0]}"
+        for endpoint in endpoints()
+    )
+
+
+def describe(path: str) -> str | None:
+    """Describe the endpoints of a path, None where there is none."""
+    found = [endpoint for endpoint in endpoints() if endpoint.path == path]
+    return "\n\n".join(map(_description, found)) or None
+
+
+def _description(endpoint: Endpoint) -> str:
+    lines = [
+        f"{' or '.join(endpoint.verbs)} /{endpoint.path}",
+        "",
+        endpoint.help,
+        "",
+        f"rights: {rights_text(endpoint)}",
+        f"answer: {answer_text(endpoint)}",
+    ]
+    if endpoint.parameters:
+        width = max(len(parameter.name) for parameter in endpoint.parameters)
+        lines += ["parameters:"]
+        lines += [
+            f"  {parameter.name:{width}}  {parameter.kind.name:8}  {need_text(parameter)}"
+            for parameter in endpoint.parameters
+        ]
+    elif endpoint.open:
+        lines += ["parameters: any of the names that it takes"]
+    return "\n".join(lines)
+
+
+def rights_text(endpoint: Endpoint) -> str:
+    """Say who may call an endpoint."""
+    if endpoint.rights is None:
+        return "none, and no token"
+    return " or ".join(endpoint.rights) or "none, but a token"
+
+
+def answer_text(endpoint: Endpoint) -> str:
+    """Say what an endpoint answers."""
+    if endpoint.answer is type(None):
+        return "204, nothing"
+    if endpoint.answer is Text:
+        return "200, plain text"
+    return "200, JSON, streamed" if endpoint.answer is Page else "200, JSON"
+
+
+def need_text(parameter: Parameter) -> str:
+    """Say whether a parameter is needed, and what it is when it is not there."""
+    if parameter.required:
+        return "required"
+    return "optional" if parameter.default is None else f"optional, {parameter.default}"

@@ -1,0 +1,166 @@
+"""The session stores themselves: `/session/*`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from uuid import uuid4
+
+import msgspec
+
+from m1.api.endpoint import Call, Json, Natural, Positive, endpoint
+from m1.api.metadata import ROOT, Stamp
+from m1.api.ops import changes_of
+from m1.api.rekey import rekey
+from m1.api.services import Services
+from m1.catalog import Catalog, Store
+from m1.engine import Page
+from m1.errors import BadRequest
+from m1.paths import MAX_PATH_BYTES
+from m1.query import parse, parse_sort, resolve
+
+_LARGE_OPS = 256 * 1024
+"""Larger updates are read in a thread, so that others are answered meanwhile."""
+
+
+class StoreInfo(msgspec.Struct):
+    """A store as `/session/list` shows it."""
+
+    name: str
+    key: str
+    shards: int
+    replicas: int
+
+
+class SessionApi:
+    """Update, query and administer session stores."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._engine = services.engine
+        self._catalog = services.catalog
+
+    @endpoint("session/update", rights=("sessionUpdate",))
+    async def update(self, call: Call, store: str, ops: Json) -> None:
+        """Upsert and delete items of a store.
+
+        `ops` is a list of maps, each with `upsert` (a list of items, each with a value at
+        the store's key) and/or `delete` (a list of key values). Ops apply in order, within
+        one op upserts before deletes. All of the call is applied, or nothing.
+
+        When the answer is there, the change is durable and the next query sees it.
+        """
+        catalog = await self._catalog.get()
+        found = catalog.store(store)
+        stamp = self._stamp(catalog, call)
+        if len(ops) > _LARGE_OPS:
+            changes = await asyncio.to_thread(changes_of, ops, found.key, stamp)
+        else:
+            changes = changes_of(ops, found.key, stamp)
+        await self._engine.update(found.uid, changes)
+
+    def _stamp(self, catalog: Catalog, call: Call) -> Stamp:
+        return Stamp(
+            ip_path=catalog.setting("property-ip"),
+            ip=call.address,
+            received_path=catalog.setting("property-received"),
+            received=call.now,
+            updated=time.time_ns() // 1_000_000,
+            geo=self._services.geo if catalog.setting("geo") == "true" else None,
+        )
+
+    @endpoint("session/query", verbs=("POST", "GET"), rights=("sessionQuery",))
+    async def query(
+        self,
+        call: Call,
+        store: str,
+        q: str,
+        sort: str | None = None,
+        start: Natural = 0,
+        rows: Natural = 10,
+    ) -> Page:
+        """Find the items of a store that match a query.
+
+        `q` is written in the syntax of Lucene and Solr, a property by its dotted path:
+        `_m1.ip:64.150.5.135`, `cart.items.sku:(a OR b) AND NOT user.id:*`, `*` for all.
+        `sort` is `path asc` or `path desc`, several with commas; ties go by key.
+
+        The answer is `{"count": N, "items": [...]}`, streamed: the exact number of matches,
+        and `rows` of them from the one numbered `start` on. `rows=0` asks for the count.
+        """
+        found = (await self._catalog.get()).store(store)
+        plan = resolve(parse(q), call.now)
+        order = () if sort is None else parse_sort(sort)
+        return await self._engine.query(found.uid, plan, order, start, rows)
+
+    @endpoint("session/list", verbs=("GET",), rights=("get", "admin"))
+    async def list(self, call: Call) -> list[StoreInfo]:
+        """List the stores by name, with their keys, shards and replicas."""
+        stores = (await self._catalog.get()).stores
+        return [
+            StoreInfo(name, store.key, store.shards, store.replicas)
+            for name, store in sorted(stores.items())
+        ]
+
+    @endpoint("session/key", rights=("admin",))
+    async def key(self, call: Call, store: str, key: str) -> None:
+        """Set the key of a store: the path whose value tells one session from another.
+
+        The items that are stored must all have a value there, each its own; otherwise
+        nothing changes, and the answer names some that do not.
+        """
+        (await self._catalog.get()).store(store)
+        _check_key(key)
+        await rekey(self._engine, self._catalog, store, key)
+
+    @endpoint("session/add", rights=("admin",))
+    async def add(
+        self,
+        call: Call,
+        store: str,
+        shards: Positive,
+        replicas: Positive,
+        key: str | None = None,
+    ) -> None:
+        """Add a store: make room for it and take it into the configuration.
+
+        `key` defaults to the setting `property-session-id` (`session.id`). `replicas` counts
+        all copies of a shard. The embedded engine has one shard and one replica.
+        """
+        catalog = await self._catalog.get()
+        key = catalog.setting("property-session-id") if key is None else key
+        _check_key(key)
+        catalog.check_free(store)
+        added = Store(uuid4().hex, key, shards, replicas)
+        await self._catalog.change(lambda catalog: catalog.with_doomed(added.uid))
+        try:
+            await self._engine.create_space(added.uid, shards, replicas)
+            await self._catalog.change(lambda catalog: catalog.with_store(store, added))
+        except BaseException:
+            await self._catalog.remove_doomed(added.uid)
+            raise
+
+    @endpoint("session/rename", rights=("admin",))
+    async def rename(self, call: Call, store: str, name: str) -> None:
+        """Change the name of a store. Nothing is moved, running queries finish."""
+        await self._catalog.change(lambda catalog: catalog.with_renamed_store(store, name))
+
+    @endpoint("session/drop", rights=("admin",))
+    async def drop(self, call: Call, store: str) -> None:
+        """Remove a store, its configuration and its items, for good."""
+        uid = ""
+
+        def without(catalog: Catalog) -> Catalog:
+            nonlocal uid
+            uid = catalog.store(store).uid
+            return catalog.without_store(store)
+
+        await self._catalog.change(without)
+        await self._catalog.remove_doomed(uid)
+
+
+def _check_key(key: str) -> None:
+    if not key or "\0" in key or len(key.encode()) > MAX_PATH_BYTES:
+        raise BadRequest(f"key: a path of 1 to {MAX_PATH_BYTES} bytes is needed")
+    if key == ROOT or key.startswith(f"{ROOT}."):
+        raise BadRequest(f"key: it cannot lie under {ROOT}, which the server writes")

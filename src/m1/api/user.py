@@ -1,0 +1,79 @@
+"""Users and their rights: `/user/*`."""
+
+from __future__ import annotations
+
+import msgspec
+
+from m1.access import check_user_name, new_epoch
+from m1.api.endpoint import Call, NameList, endpoint
+from m1.api.services import Services
+from m1.catalog import User
+
+
+class UserInfo(msgspec.Struct):
+    """A user as `/user/list` shows one."""
+
+    username: str
+    rights: tuple[str, ...]
+
+
+class UserApi:
+    """Add, change, list and remove users."""
+
+    def __init__(self, services: Services) -> None:
+        self._passwords = services.passwords
+        self._catalog = services.catalog
+
+    @endpoint("user/add", rights=("admin",))
+    async def add(self, call: Call, username: str, password: str, rights: NameList) -> None:
+        """Add a user.
+
+        `rights` is a list with commas, or a JSON list; known ones are admin, schema, get,
+        publish, sessionQuery and sessionUpdate. A right includes no other one.
+        """
+        check_user_name(username)
+        catalog = await self._catalog.get()
+        user = await self._passwords.new_user(catalog, password, rights)
+        await self._catalog.change(lambda catalog: catalog.with_new_user(username, user))
+
+    @endpoint("user/update", rights=("admin",))
+    async def update(self, call: Call, username: str, rights: NameList) -> None:
+        """Set the rights of a user, in place of those of before."""
+        await self._catalog.change(lambda catalog: catalog.with_user(username, rights=rights))
+
+    @endpoint("user/password", rights=())
+    async def password(self, call: Call, password: str, username: str | None = None) -> None:
+        """Set one's own password, or with the right admin another user's.
+
+        Every token of that user ends.
+        """
+        assert call.caller is not None
+        name = call.caller.user if username is None else username
+        if name != call.caller.user:
+            call.caller.require(("admin",))
+        catalog = await self._catalog.get()
+        catalog.user(name)
+        hashed = await self._passwords.hashed(catalog, password)
+        await self._catalog.change(
+            lambda catalog: catalog.with_user(name, password=hashed, epoch=new_epoch())
+        )
+
+    @endpoint("user/remove", rights=("admin",))
+    async def remove(self, call: Call, username: str) -> None:
+        """Remove a user; every token of theirs ends."""
+        await self._catalog.change(lambda catalog: catalog.without_user(username))
+
+    @endpoint("user/list", verbs=("GET",), rights=("admin",))
+    async def list(self, call: Call) -> list[UserInfo]:
+        """List the users by name, with their rights."""
+        users = (await self._catalog.get()).users
+        return [_info(name, user) for name, user in sorted(users.items())]
+
+    @endpoint("user/get", verbs=("GET",), rights=("admin",))
+    async def get(self, call: Call, username: str) -> UserInfo:
+        """Show one user."""
+        return _info(username, (await self._catalog.get()).user(username))
+
+
+def _info(name: str, user: User) -> UserInfo:
+    return UserInfo(name, user.rights)

@@ -1,0 +1,178 @@
+"""The command `m1`: calls any endpoint of any environment, and serves one.
+
+Only what a call needs is imported at the top, so that a call starts in a moment.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from m1 import __version__
+from m1.client import Answer, call
+from m1.environments import Environments
+from m1.errors import Failure, M1Error, Misuse, Unauthorized
+from m1.pretty import Pretty
+
+_USAGE = """\
+m1 <environment> <endpoint> [-parameter value ...]   call an endpoint
+m1 auth <environment> -username U [-password P]      log in; later calls use the token
+m1 environments [add NAME URL | remove NAME]         list, add and remove environments
+m1 serve [--quickstart] [--data DIR] ...             run a server (m1 serve --help)
+m1 help [endpoint]                                   say more
+m1 --version
+
+An environment is a name from `m1 environments`, or a URL. A value of - is read from standard
+input, @FILE from a file. M1_TOKEN in the environment goes before the token that is kept.
+Exit codes: 0 answered, 1 the server refused, 2 misuse, 3 no connection or a broken answer."""
+
+_COMMANDS = ("auth", "environments", "serve", "help")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+
+
+def main() -> int:
+    """Run the command; gives the exit code."""
+    try:
+        return _run(sys.argv[1:])
+    except M1Error as error:
+        print(f"m1: {error.status} {error.message}", file=sys.stderr)
+        return 1
+    except Failure as error:
+        print(f"m1: {error}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:  # who read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(arguments: Sequence[str]) -> int:
+    match arguments:
+        case []:
+            print(_USAGE, file=sys.stderr)
+            return 2
+        case ["--version"]:
+            print(f"m1 {__version__}")
+        case ["help" | "--help" | "-h", *rest]:
+            _help(rest)
+        case ["serve", *rest]:
+            from m1.server.run import serve
+
+            return serve(rest)
+        case ["environments", *rest]:
+            _environments(rest)
+        case ["auth", environment, *rest]:
+            _auth(environment, _parameters(rest))
+        case [environment, endpoint, *rest]:
+            _call(environment, endpoint, _parameters(rest))
+        case _:
+            raise Misuse(f"{arguments[0]}: what is to be called there? m1 help lists the endpoints")
+    return 0
+
+
+def _parameters(arguments: Sequence[str]) -> dict[str, str]:
+    """Read `-name value` pairs; a value may begin with a dash."""
+    parameters: dict[str, str] = {}
+    left = iter(arguments)
+    for flag in left:
+        name = flag.lstrip("-")
+        if not flag.startswith("-") or not name:
+            raise Misuse(f"{flag!r}: a parameter is written -name value")
+        value = next(left, None)
+        if value is None:
+            raise Misuse(f"{flag}: its value is missing")
+        if name in parameters:
+            raise Misuse(f"{flag}: given twice")
+        parameters[name] = _value(value)
+    return parameters
+
+
+def _value(value: str) -> str:
+    try:
+        if value == "-":
+            return sys.stdin.buffer.read().decode()
+        if value.startswith("@"):
+            return Path(value[1:]).read_text(encoding="utf-8")
+    except OSError as error:
+        raise Misuse(f"{value}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise Misuse(f"{value}: not a text in UTF-8") from None
+    return value
+
+
+def _call(name: str, endpoint: str, parameters: dict[str, str]) -> None:
+    environment = Environments().find(name)
+    token = os.environ.get("M1_TOKEN", environment.token)
+    try:
+        _print(call(replace(environment, token=token), endpoint, parameters))
+    except Unauthorized as error:
+        raise Unauthorized(f"{error.message}; to log in: m1 auth {name} -username ...") from None
+
+
+def _print(answer: Answer) -> None:
+    if sys.stdout.isatty() and answer.content_type.startswith("application/json"):
+        return _print_pretty(answer)
+    for chunk in answer.body:
+        sys.stdout.buffer.write(chunk)
+        sys.stdout.buffer.flush()
+    if sys.stdout.isatty():
+        print()
+    return None
+
+
+def _print_pretty(answer: Answer) -> None:
+    import codecs
+
+    decoder, pretty = codecs.getincrementaldecoder("utf-8")(), Pretty()
+    for chunk in answer.body:
+        print(pretty.feed(decoder.decode(chunk)), end="", flush=True)
+    print(pretty.end(), end="", flush=True)
+
+
+def _auth(name: str, parameters: dict[str, str]) -> None:
+    if "username" not in parameters:
+        raise Misuse(f"who? m1 auth {name} -username U")
+    environments = Environments()
+    environment = environments.find(name)
+    if "password" not in parameters:
+        import getpass
+
+        parameters["password"] = getpass.getpass(f"password of {parameters['username']}: ")
+    answer = call(replace(environment, token=""), "auth", parameters)
+    environments.save(name, environment.url, b"".join(answer.body).decode())
+    print(f"m1: logged in to {name} as {parameters['username']}", file=sys.stderr)
+
+
+def _environments(arguments: Sequence[str]) -> None:
+    environments = Environments()
+    match arguments:
+        case []:
+            for name, environment in sorted(environments.all().items()):
+                print(f"{name}\t{environment.url}")
+        case ["add", name, url]:
+            if not _NAME.fullmatch(name) or name in _COMMANDS:
+                raise Misuse(f"{name!r} cannot be the name of an environment")
+            if not url.startswith(("http://", "https://")):
+                raise Misuse(f"{url} is not a URL of a server, as in http://127.0.0.1:8100")
+            environments.save(name, url)
+        case ["remove", name]:
+            environments.remove(name)
+        case _:
+            raise Misuse("m1 environments, m1 environments add NAME URL or remove NAME")
+
+
+def _help(arguments: Sequence[str]) -> None:
+    from m1.api.rooms import describe, overview
+
+    if not arguments:
+        print(f"{_USAGE}\n\nEndpoints (m1 help <endpoint> says more):\n\n{overview()}")
+        return
+    text = describe(arguments[0].strip("/"))
+    if text is None:
+        raise Misuse(f"there is no endpoint {arguments[0]}: m1 help lists them")
+    print(text)

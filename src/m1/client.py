@@ -1,0 +1,90 @@
+"""Calling an environment over HTTP, with what every Python has: quick to start.
+
+The server knows its verbs, so no table of them is needed here: a call with parameters is a
+POST, one without a GET, and where the answer is 405 the verb that it names is used. Thus
+endpoints that this version does not know can be called too.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlencode, urlsplit
+
+from m1.environments import Environment
+from m1.errors import M1Error, Misuse, NoConnection, from_status
+
+_CONNECT_SECONDS = 10
+_READ_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A successful answer: its type, and its body as it arrives."""
+
+    content_type: str
+    body: Iterator[bytes]
+
+
+def call(environment: Environment, endpoint: str, parameters: Mapping[str, str]) -> Answer:
+    """Call an endpoint.
+
+    Raises the server's own error where it refuses, NoConnection where it cannot be reached
+    or the answer breaks off, also while `body` is read.
+    """
+    verb = "POST" if parameters else "GET"
+    try:
+        response = _send(environment, verb, endpoint, parameters)
+        allowed = response.getheader("Allow", "")
+        if response.status == 405 and allowed and verb not in allowed:
+            response.read()
+            response = _send(environment, allowed.split(",")[0], endpoint, parameters)
+        if response.status >= 300:
+            raise _refusal(response)
+    except (OSError, http.client.HTTPException) as error:
+        raise NoConnection(f"cannot reach {environment.url}: {_reason(error)}") from None
+    return Answer(response.getheader("Content-Type", ""), _body(response))
+
+
+def _send(
+    environment: Environment, verb: str, endpoint: str, parameters: Mapping[str, str]
+) -> http.client.HTTPResponse:
+    url = urlsplit(environment.url)
+    if url.scheme not in ("http", "https") or not url.hostname:
+        raise Misuse(f"{environment.url} is not a URL of a server, as in http://127.0.0.1:8100")
+    kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
+    connection = kind(url.hostname, url.port, timeout=_CONNECT_SECONDS)
+    connection.connect()
+    connection.sock.settimeout(None)  # an answer may take its time
+    form = urlencode(parameters)
+    target = f"{url.path}/{endpoint.strip('/')}"
+    headers = {"m1-auth-token": environment.token} if environment.token else {}
+    if verb == "GET":
+        connection.request(verb, f"{target}?{form}" if form else target, headers=headers)
+    else:
+        headers["Content-Type"] = "application/x-www-form-urlencoded"
+        connection.request(verb, target, body=form, headers=headers)
+    return connection.getresponse()
+
+
+def _refusal(response: http.client.HTTPResponse) -> M1Error:
+    text = response.read()
+    try:
+        message = json.loads(text)["message"]
+    except (ValueError, KeyError, TypeError):
+        message = text.decode(errors="replace").strip()[:500] or response.reason
+    return from_status(response.status, message)
+
+
+def _body(response: http.client.HTTPResponse) -> Iterator[bytes]:
+    try:
+        while chunk := response.read1(_READ_BYTES):
+            yield chunk
+    except (OSError, http.client.HTTPException):
+        raise NoConnection("the answer broke off: what was printed is not all of it") from None
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

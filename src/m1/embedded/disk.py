@@ -1,0 +1,279 @@
+"""What the embedded engine keeps on disk: one SQLite file, and the lock beside it.
+
+    catalog          the one saved catalog and its version
+    spaces           number, uid; NULL for a space that was removed
+    items_<number>   seq, id, body, crc: one row a change, `body` NULL where it removed
+
+Rows are only ever added and, once nobody can ask for them, deleted; never rewritten. So
+the row of the highest seq is what an id's item is, a removed item is a row without a
+body, and whoever knows a seq reads the same bytes for as long as the row is there.
+
+Every row carries a checksum over all it says: SQLite alone returns flipped bits as data.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from m1.engine import Saved
+from m1.errors import DamagedData, StartError
+
+FORMAT = 1
+"""The version of the layout above, kept in the file's `user_version`."""
+
+_APPLICATION_ID = 0x6D31_5353  # "m1SS", shown by file(1) and checked before anything is written
+_FILE = "items.db"
+_BATCH = 250
+
+
+class Row(NamedTuple):
+    """One change of one id; without a body the item was removed."""
+
+    seq: int
+    id: str
+    body: bytes | None
+
+    def checksum(self) -> int:
+        """Give the checksum over all that the row says."""
+        head = f"{self.seq} {len(self.id)} {self.id} {self.body is None}".encode()
+        return zlib.crc32(self.body or b"", zlib.crc32(head))
+
+
+class Space(NamedTuple):
+    """A space as the disk knows it."""
+
+    number: int
+    uid: str
+
+
+class Disk:
+    """The file, opened by one server at a time; `transaction` is for one thread."""
+
+    def __init__(self, directory: Path) -> None:
+        """Open or make the data directory.
+
+        Raises StartError where it cannot be used or another server has it, DamagedData
+        where what is in it fails its checks.
+        """
+        self.file = directory / _FILE
+        self._lock = _lock(directory)
+        try:
+            self._connection = self._opened()
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def _opened(self) -> sqlite3.Connection:
+        try:
+            connection = _connect(self.file)
+            _check_format(connection, self.file)
+            _set_durable(connection)
+            with _transaction(connection):
+                _create_tables(connection)
+        except sqlite3.DatabaseError as error:
+            raise self._unusable(error) from error
+        return connection
+
+    def _unusable(self, error: sqlite3.DatabaseError) -> StartError:
+        if isinstance(error, sqlite3.OperationalError):
+            return StartError(f"cannot use {self.file}: {error}")
+        return self._damaged(str(error))
+
+    def _damaged(self, reason: str) -> DamagedData:
+        return DamagedData(f"{self.file} is damaged ({reason}): restore it from a backup")
+
+    # --- reading at start ---
+
+    def load_catalog(self) -> Saved:
+        """Give the saved catalog; raises DamagedData."""
+        row = self._connection.execute("SELECT version, document, crc FROM catalog").fetchone()
+        if row is None:
+            return Saved(b"", 0)
+        version, document, crc = row
+        if zlib.crc32(document, version) != crc:
+            raise self._damaged("the catalog fails its checksum")
+        return Saved(document, version)
+
+    def load_spaces(self) -> list[Space]:
+        """Give the spaces that were not removed, and let go of the rest."""
+        for (number,) in self._connection.execute(
+            "SELECT number FROM spaces WHERE uid IS NULL"
+        ).fetchall():
+            with self.transaction():
+                self.drop_table(number)
+        found = self._connection.execute("SELECT number, uid FROM spaces ORDER BY number")
+        return [Space(*row) for row in found]
+
+    def load_rows(self, number: int) -> Iterator[Row]:
+        """Yield every row of a space by ascending seq; raises DamagedData."""
+        try:
+            for seq, id, body, crc in self._connection.execute(
+                f"SELECT seq, id, body, crc FROM items_{number} ORDER BY seq"
+            ):
+                row = Row(seq, id, body)
+                if row.checksum() != crc:
+                    raise self._damaged(f"row {seq} of items_{number} fails its checksum")
+                yield row
+        except sqlite3.DatabaseError as error:
+            raise self._damaged(str(error)) from error
+
+    # --- changing, all inside `transaction` ---
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make all changes of the block durable together, or none of them."""
+        with _transaction(self._connection):
+            yield
+
+    def save_catalog(self, document: bytes, version: int) -> None:
+        """Put the catalog in place of the one before."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO catalog VALUES (1, ?, ?, ?)",
+            (version, document, zlib.crc32(document, version)),
+        )
+
+    def add_space(self, space: Space) -> None:
+        """Make an empty space."""
+        self._connection.execute("INSERT INTO spaces VALUES (?, ?)", space)
+        self._connection.execute(
+            f"CREATE TABLE items_{space.number}"
+            " (seq INTEGER PRIMARY KEY, id TEXT NOT NULL, body BLOB, crc INTEGER NOT NULL)"
+        )
+
+    def mark_removed(self, number: int) -> None:
+        """Remove a space for good, its rows staying readable until `drop_table`."""
+        self._connection.execute("UPDATE spaces SET uid = NULL WHERE number = ?", (number,))
+
+    def drop_table(self, number: int) -> None:
+        """Let go of the rows of a removed space."""
+        self._connection.execute(f"DROP TABLE items_{number}")
+        self._connection.execute("DELETE FROM spaces WHERE number = ?", (number,))
+
+    def append(self, number: int, rows: Iterable[Row]) -> None:
+        """Add rows to a space."""
+        self._connection.executemany(
+            f"INSERT INTO items_{number} VALUES (?, ?, ?, ?)",
+            ((*row, row.checksum()) for row in rows),
+        )
+
+    def delete(self, number: int, seqs: Iterable[int]) -> None:
+        """Delete rows that nobody can ask for any more."""
+        self._connection.executemany(
+            f"DELETE FROM items_{number} WHERE seq = ?", ((seq,) for seq in seqs)
+        )
+
+    def close(self) -> None:
+        """Fold the log into the file and give the lock back."""
+        self._connection.close()
+        self._lock.close()
+
+
+class Reader:
+    """A connection that reads bodies by seq; for one thread at a time."""
+
+    def __init__(self, file: Path) -> None:
+        self._connection = _connect(file)
+
+    def bodies(self, number: int, seqs: Sequence[int]) -> list[bytes]:
+        """Give the bodies of rows, in the order asked.
+
+        Raises OSError where one is not there or is not what was written.
+        """
+        found: dict[int, bytes] = {}
+        for begin in range(0, len(seqs), _BATCH):
+            some = seqs[begin : begin + _BATCH]
+            marks = ",".join("?" * len(some))
+            for seq, id, body, crc in self._connection.execute(
+                f"SELECT seq, id, body, crc FROM items_{number} WHERE seq IN ({marks})", some
+            ):
+                if Row(seq, id, body).checksum() != crc:
+                    raise OSError(f"row {seq} of items_{number} fails its checksum")
+                found[seq] = body
+        if len(found) != len(seqs):
+            raise OSError(f"rows of items_{number} are missing")
+        return [found[seq] for seq in seqs]
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+
+def _lock(directory: Path) -> IO[bytes]:
+    """Make the directory ours alone: another server on it would tear the data apart."""
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory.chmod(0o700)
+        handle = open(os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600), "wb")  # noqa: SIM115
+    except OSError as error:
+        raise StartError(f"cannot use the data directory {directory}: {error.strerror}") from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        handle.close()
+        raise StartError(
+            f"another server is using the data directory {directory}: "
+            "stop it first, or choose another with --data"
+        ) from None
+    return handle
+
+
+def _connect(file: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False, timeout=30)
+    connection.execute("PRAGMA mmap_size = 0")
+    return connection
+
+
+def _check_format(connection: sqlite3.Connection, file: Path) -> None:
+    """Refuse a file that is not ours, or of a version that we cannot read."""
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if application == 0 and version == 0 and tables == 0:
+        connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {FORMAT}")
+    elif application != _APPLICATION_ID:
+        raise StartError(f"{file} is not a file of m1: choose another directory with --data")
+    elif version != FORMAT:
+        raise StartError(
+            f"{file} has data format {version}, this version of m1 reads format {FORMAT}"
+        )
+
+
+def _set_durable(connection: sqlite3.Connection) -> None:
+    """Ask for what a 204 promises.
+
+    In WAL mode only synchronous=FULL syncs the log at every commit; NORMAL would lose the
+    last commits with the power.
+    """
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA temp_store = MEMORY")
+
+
+def _create_tables(connection: sqlite3.Connection) -> None:
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS catalog (only_one INTEGER PRIMARY KEY,"
+        " version INTEGER NOT NULL, document BLOB NOT NULL, crc INTEGER NOT NULL)"
+    )
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS spaces (number INTEGER PRIMARY KEY, uid TEXT UNIQUE)"
+    )
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise

@@ -1,0 +1,258 @@
+"""The engine in this process: an index in memory over items durable in SQLite.
+
+What makes it hold together: the index is touched by the event loop's thread alone, the
+file is written by one thread alone (`writer`), and rows are never rewritten. So a query
+runs without a lock, sees one moment, and reads its rows at leisure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+
+from m1.embedded.disk import Disk, Reader
+from m1.embedded.disk import Space as Place
+from m1.embedded.search import arrange, find
+from m1.embedded.space import Space
+from m1.embedded.writer import Writer
+from m1.engine import Change, Check, Page, Saved
+from m1.errors import BadRequest, M1Error, Unavailable
+from m1.jsontext import read
+from m1.query.plan import Plan, SortKey
+from m1.terms import leaves
+
+_READ_AT_ONCE = 100
+"""So many rows are read within the query itself; more are streamed."""
+_BATCH_BYTES = 128 * 1024
+_BATCH_ROWS = 1_000
+
+
+async def _nothing() -> None:
+    pass
+
+
+class EmbeddedEngine:
+    """Keeps the Engine protocol on one data directory; used by one event loop."""
+
+    def __init__(
+        self, directory: Path, on_failure: Callable[[BaseException], None] = lambda error: None
+    ) -> None:
+        """Open the data and build the index; call inside the event loop that will use it.
+
+        `on_failure` is called once when writing is over for good, and should end the process.
+        Raises StartError or DamagedData.
+        """
+        self._disk = Disk(directory)
+        self._saved = self._disk.load_catalog()
+        self._saving = asyncio.Lock()
+        places = self._disk.load_spaces()
+        self._spaces = {place.uid: self._restored(place) for place in places}
+        self._next_number = max((place.number for place in places), default=0) + 1
+        self._readers: list[Reader] = []
+        self._reader = Reader(self._disk.file)
+        self._dropping: set[asyncio.Task[None]] = set()
+        self._writer = Writer(self._disk, on_failure)
+
+    def _restored(self, place: Place) -> Space:
+        space = Space(place)
+        outdated: list[int] = []
+        for row in self._disk.load_rows(place.number):
+            body = row.body or b"{}"
+            outdated += space.restore(row, len(body), leaves(read(body)))
+        if outdated:
+            with self._disk.transaction():
+                self._disk.delete(place.number, outdated)
+        return space
+
+    # --- the catalog ---
+
+    async def load_catalog(self) -> Saved:
+        """See Engine."""
+        return self._saved
+
+    async def save_catalog(self, document: bytes, version: int) -> bool:
+        """See Engine."""
+        async with self._saving:
+            if version != self._saved.version:
+                return False
+            saved = Saved(document, version + 1)
+            await self._writer.do(
+                lambda disk: disk.save_catalog(saved.document, saved.version), _nothing
+            )
+            self._saved = saved
+            return True
+
+    # --- spaces ---
+
+    async def create_space(self, uid: str, shards: int, replicas: int) -> None:
+        """See Engine."""
+        if (shards, replicas) != (1, 1):
+            raise BadRequest(
+                "the embedded engine keeps 1 shard and 1 replica of each store: "
+                "ask for 1 and 1, or start the server with --engine opensearch"
+            )
+        if uid in self._spaces:
+            return
+        place = Place(self._next_number, uid)
+        self._next_number += 1
+        await self._writer.do(lambda disk: disk.add_space(place), _nothing)
+        self._spaces[uid] = Space(place)
+
+    async def remove_space(self, uid: str) -> None:
+        """See Engine."""
+        space = self._spaces.pop(uid, None)
+        if space is None:
+            return
+        number = space.place.number
+        try:
+            await self._writer.do(lambda disk: disk.mark_removed(number), _nothing)
+        except Unavailable:
+            self._spaces[uid] = space
+            raise
+        space.removed = True
+        self._drop_if_unread(space)
+
+    def _drop_if_unread(self, space: Space) -> None:
+        """Drop a removed space's rows; where a page is open, the last one to close does it.
+
+        Nobody waits for it: rows that a stopped server leaves behind go at its next start.
+        """
+        if space.open_pages or not space.removed:
+            return
+        number = space.place.number
+        task = asyncio.create_task(self._writer.do(lambda disk: disk.drop_table(number), _nothing))
+        self._dropping.add(task)
+        task.add_done_callback(self._dropping.discard)
+
+    async def fence_space(self, uid: str, closed: bool) -> None:
+        """See Engine."""
+        if not closed:
+            if uid in self._spaces:
+                self._spaces[uid].fenced = False
+            return
+        space = self._space(uid)
+        _check_open(space)
+        space.fenced = True
+        await self._writer.do(lambda disk: None, _nothing)
+
+    def _space(self, uid: str) -> Space:
+        space = self._spaces.get(uid)
+        if space is None:
+            raise Unavailable("the store is just being changed: try again")
+        return space
+
+    # --- items ---
+
+    async def update(self, uid: str, changes: Sequence[Change]) -> None:
+        """See Engine."""
+        space = self._space(uid)
+        _check_open(space)
+        if not changes:
+            return
+        number, rows, dead = space.place.number, space.rows_of(changes), space.take_dead()
+
+        def write(disk: Disk) -> None:
+            disk.delete(number, dead)
+            disk.append(number, rows)
+
+        try:
+            await self._writer.do(write, lambda: space.show(changes, rows))
+        except Unavailable:
+            space.give_back_dead(dead)
+            raise
+
+    async def query(
+        self, uid: str, plan: Plan, order: Sequence[SortKey], start: int, rows: int
+    ) -> Page:
+        """See Engine."""
+        space = self._space(uid)
+        index = space.index
+        index.pin()
+        try:
+            matched = await space.match_patterns(plan)
+            found = find(index, plan, index.live, matched)
+        finally:
+            index.unpin()
+        count = len(found)
+        end = min(start + rows, count)
+        docids = arrange(index, found, order, end)[start:] if start < end else []
+        seqs = [index.seqs[docid] for docid in docids]
+        sizes = [index.sizes[docid] for docid in docids]
+        if len(seqs) > _READ_AT_ONCE or sum(sizes) > _BATCH_BYTES:
+            return self._streamed(space, count, seqs, sizes)
+        return Page(count, _one_batch(_read(self._reader, space.place.number, seqs)))
+
+    def _streamed(self, space: Space, count: int, seqs: list[int], sizes: list[int]) -> Page:
+        moment: int | None = space.open_page()
+
+        def release() -> None:
+            nonlocal moment
+            if moment is not None:
+                space.close_page(moment)
+                moment = None
+                self._drop_if_unread(space)
+
+        return Page(count, self._stream(space.place.number, seqs, sizes), release)
+
+    async def _stream(
+        self, number: int, seqs: list[int], sizes: list[int]
+    ) -> AsyncIterator[list[bytes]]:
+        begin = 0
+        while begin < len(seqs):
+            end = _batch_end(sizes, begin)
+            yield await asyncio.to_thread(self._read_aside, number, seqs[begin:end])
+            begin = end
+
+    def _read_aside(self, number: int, seqs: Sequence[int]) -> list[bytes]:
+        """Read in a thread of its own, which goes on with its reader if nobody waits any more."""
+        reader = self._readers.pop() if self._readers else Reader(self._disk.file)
+        try:
+            return _read(reader, number, seqs)
+        finally:
+            self._readers.append(reader)
+
+    # --- health and end ---
+
+    async def check(self) -> list[Check]:
+        """See Engine."""
+        failure = self._writer.failure
+        state = "takes writes" if failure is None else f"no longer writable: {failure}"
+        checks = [Check("db", failure is None, state)]
+        for uid, space in self._spaces.items():
+            checks.append(Check(f"{uid} shard 0 replica 0", True, f"{len(space.index)} items"))
+        return checks
+
+    async def close(self) -> None:
+        """See Engine."""
+        await self._writer.close()
+        for reader in (self._reader, *self._readers):
+            reader.close()
+        self._disk.close()
+
+
+def _check_open(space: Space) -> None:
+    if space.fenced:
+        raise Unavailable("the store is just being re-keyed: try again")
+
+
+def _batch_end(sizes: Sequence[int], begin: int) -> int:
+    end, total = begin, 0
+    while end < len(sizes) and total < _BATCH_BYTES and end - begin < _BATCH_ROWS:
+        total += sizes[end]
+        end += 1
+    return end
+
+
+async def _one_batch(bodies: list[bytes]) -> AsyncIterator[list[bytes]]:
+    yield bodies
+
+
+def _read(reader: Reader, number: int, seqs: Sequence[int]) -> list[bytes]:
+    try:
+        return reader.bodies(number, seqs)
+    except sqlite3.Error as error:
+        raise Unavailable(f"the data cannot be read: {error}") from error
+    except OSError as error:
+        raise M1Error(f"the data is damaged: {error}") from error

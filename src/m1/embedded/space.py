@@ -1,0 +1,128 @@
+"""One space in this process: its index, the rows that died, and the pages being read.
+
+A row that an update replaced stays on disk while a page that began before may still ask
+for it. Every showing of changes begins a new *moment*; a page remembers its own, and a
+row that died at a moment is let go once no page of an earlier one is open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from m1.embedded.disk import Row
+from m1.embedded.disk import Space as Place
+from m1.embedded.index import Index
+from m1.embedded.matching import Pattern, matching
+from m1.embedded.search import patterns_of
+from m1.engine import Change, Put
+from m1.query.plan import Plan
+from m1.terms import Leaf
+
+_STAGED_AT_ONCE = 100
+_SWEEP_STEPS = 2
+_MATCHED_AT_ONCE = 20_000
+
+
+class Space:
+    """A space; used by the event loop's thread alone."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.index = Index()
+        self.fenced = False
+        self.removed = False
+        self._next_seq = 1
+        self._moment = 0
+        self._open: list[int] = []
+        self._dead: deque[tuple[int, list[int]]] = deque()
+
+    # --- updates ---
+
+    def restore(self, row: Row, size: int, leaves: Sequence[Leaf]) -> list[int]:
+        """Take a row as it was found on disk, in the order of seq; give those it outdates."""
+        self._next_seq = row.seq + 1
+        if row.body is None:
+            return [*self.index.show((), (row.id,)), row.seq]
+        return self.index.show((self.index.stage(row.id, row.seq, size, leaves),), ())
+
+    def rows_of(self, changes: Sequence[Change]) -> list[Row]:
+        """Give the rows that write these changes down, numbered after all given before."""
+        begin = self._next_seq
+        self._next_seq += len(changes)
+        return [
+            Row(seq, change.id, change.body if isinstance(change, Put) else None)
+            for seq, change in enumerate(changes, begin)
+        ]
+
+    async def show(self, changes: Sequence[Change], rows: Sequence[Row]) -> None:
+        """Make written changes visible, all at one moment; others may run before it."""
+        staged: list[int] = []
+        removed: list[Row] = []
+        for count, (change, row) in enumerate(zip(changes, rows, strict=True), 1):
+            if isinstance(change, Put):
+                staged.append(self.index.stage(row.id, row.seq, len(change.body), change.leaves))
+            else:
+                removed.append(row)
+            if count % _STAGED_AT_ONCE == 0:
+                self.index.sweep(_SWEEP_STEPS * _STAGED_AT_ONCE)
+                await asyncio.sleep(0)
+        dead = self.index.show(staged, [row.id for row in removed])
+        self._moment += 1
+        self._dead.append((self._moment, dead + [row.seq for row in removed]))
+        self.index.sweep(_SWEEP_STEPS * (len(changes) % _STAGED_AT_ONCE))
+
+    # --- rows that died ---
+
+    def take_dead(self) -> list[int]:
+        """Take the rows that no open page can ask for, to delete them."""
+        oldest = min(self._open, default=self._moment)
+        taken: list[int] = []
+        while self._dead and self._dead[0][0] <= oldest:
+            taken += self._dead.popleft()[1]
+        return taken
+
+    def give_back_dead(self, seqs: list[int]) -> None:
+        """Take back rows that could not be deleted after all."""
+        self._dead.appendleft((0, seqs))
+
+    # --- pages ---
+
+    @property
+    def open_pages(self) -> int:
+        """How many pages are being read."""
+        return len(self._open)
+
+    def open_page(self) -> int:
+        """Keep the rows of this moment until `close_page`; gives the moment."""
+        self._open.append(self._moment)
+        return self._moment
+
+    def close_page(self, moment: int) -> None:
+        """Let the rows of a moment go."""
+        self._open.remove(moment)
+
+    # --- patterns ---
+
+    async def match_patterns(self, plan: Plan) -> dict[Pattern, list[str]]:
+        """Find what the plan's patterns match where that takes long, beside the event loop.
+
+        The sweep must be kept waiting: then what came meanwhile is what stands last.
+        """
+        begun: list[tuple[Pattern, int, list[str]]] = []
+        for pattern in self._costly_patterns(plan):
+            texts = list(self.index.paths[pattern.path].numbered)
+            found = await asyncio.to_thread(matching, pattern, texts)
+            begun.append((pattern, len(texts), found))
+        for pattern, known, found in begun:
+            numbered = self.index.paths[pattern.path].numbered
+            found += matching(pattern, islice(reversed(numbered), len(numbered) - known))
+        return {pattern: found for pattern, _, found in begun}
+
+    def _costly_patterns(self, plan: Plan) -> Iterator[Pattern]:
+        for pattern in patterns_of(plan):
+            terms = self.index.paths.get(pattern.path)
+            if terms is not None and len(terms.numbered) > _MATCHED_AT_ONCE:
+                yield pattern

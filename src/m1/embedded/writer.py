@@ -1,0 +1,148 @@
+"""The one thread that writes: it takes all work that waits and commits it together.
+
+A piece of work is two functions: `write` runs in the thread, inside the transaction;
+`show` runs on the event loop after the COMMIT, in the order of the commits, and its
+result is what the caller who waits gets. So a caller is answered when the change is both
+on disk and visible, and while one group is being shown the next one is already being
+written.
+
+The thread is supervised: when a commit fails for want of space, the callers of that group
+are told, and the next group is tried. Any other failure is the end: who waits is told at
+once, every later call is refused, and `on_failure` ends the process. A commit whose sync
+failed must not be tried again, since the system may call lost pages written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+from m1.embedded.disk import Disk
+from m1.errors import Unavailable
+
+_GROUP = 512
+_DISK_FULL_RETRY = 5
+
+
+class _Work(NamedTuple):
+    write: Callable[[Disk], None]
+    show: Callable[[], Awaitable[Any]]
+    done: asyncio.Future[Any]
+
+
+class Writer:
+    """Group commit for one Disk; made inside a running event loop."""
+
+    def __init__(self, disk: Disk, on_failure: Callable[[BaseException], None]) -> None:
+        self.failure: BaseException | None = None
+        self._disk = disk
+        self._on_failure = on_failure
+        self._loop = asyncio.get_running_loop()
+        self._waiting: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
+        self._committed: asyncio.Queue[list[_Work] | None] = asyncio.Queue()
+        self._thread = threading.Thread(target=self._run, name="m1-writer", daemon=True)
+        self._thread.start()
+        self._showing = asyncio.create_task(self._show())
+
+    async def do(self, write: Callable[[Disk], None], show: Callable[[], Awaitable[Any]]) -> Any:
+        """Write, commit, show; give what `show` gives.
+
+        Raises Unavailable where it could not be written. A caller who is cancelled leaves
+        the work going on.
+        """
+        if self.failure is not None:
+            raise _broken(self.failure)
+        done: asyncio.Future[Any] = self._loop.create_future()
+        self._waiting.put(_Work(write, show, done))
+        return await done
+
+    async def close(self) -> None:
+        """Finish all work that waits, and end."""
+        self._waiting.put(None)
+        await asyncio.wait([self._showing])
+        await asyncio.to_thread(self._thread.join)
+
+    # --- in the thread ---
+
+    def _run(self) -> None:
+        last = False
+        while not last:
+            group, last = self._next_group()
+            if not group:
+                break
+            try:
+                with self._disk.transaction():
+                    for work in group:
+                        work.write(self._disk)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+                    return self._tell(self._fail, error, group)
+                self._tell(_refuse, group, _disk_full(error))
+            except BaseException as error:
+                return self._tell(self._fail, error, group)
+            else:
+                self._tell(self._committed.put_nowait, group)
+        return self._tell(self._committed.put_nowait, None)
+
+    def _next_group(self) -> tuple[list[_Work], bool]:
+        """Wait for work, then take all there is; True with it when there will be no more."""
+        group: list[_Work] = []
+        work = self._waiting.get()
+        while work is not None:
+            group.append(work)
+            if len(group) == _GROUP or self._waiting.empty():
+                return group, False
+            work = self._waiting.get()
+        return group, True
+
+    def _tell(self, what: Callable[..., object], *arguments: object) -> None:
+        self._loop.call_soon_threadsafe(what, *arguments)
+
+    # --- on the event loop ---
+
+    async def _show(self) -> None:
+        group: list[_Work] = []
+        try:
+            while group_or_end := await self._committed.get():
+                group = group_or_end
+                while group:
+                    result = await group[0].show()
+                    work = group.pop(0)
+                    if not work.done.done():
+                        work.done.set_result(result)
+        except Exception as error:  # disk and index are no longer the same: only a restart helps
+            self._fail(error, group)
+
+    def _fail(self, error: BaseException, group: list[_Work]) -> None:
+        self.failure = error
+        _refuse(group, _broken(error))
+        while not self._committed.empty():
+            _refuse(self._committed.get_nowait() or [], _broken(error))
+        while not self._waiting.empty():
+            work = self._waiting.get()
+            _refuse([work] if work else [], _broken(error))
+        self._waiting.put(None)
+        self._committed.put_nowait(None)
+        self._on_failure(error)
+
+
+def _refuse(group: list[_Work], error: Unavailable) -> None:
+    for work in group:
+        if not work.done.done():
+            work.done.set_exception(error)
+
+
+def _broken(cause: BaseException) -> Unavailable:
+    error = Unavailable("the data can no longer be written; the server is ending")
+    error.__cause__ = cause
+    return error
+
+
+def _disk_full(cause: BaseException) -> Unavailable:
+    error = Unavailable("the disk is full; nothing was changed", retry_after=_DISK_FULL_RETRY)
+    error.__cause__ = cause
+    return error

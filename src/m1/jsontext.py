@@ -1,0 +1,112 @@
+"""JSON text, read without losing anything and extended without being rewritten.
+
+`read` refuses what other readers silently change: a key given twice, numbers beyond a
+double, unpaired surrogates, anything nested too deep to be written back. `extend` adds
+values to an object's own text, so that what a client sent is what it gets back.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+from m1.errors import NotJson
+
+MAX_LEVELS = 200
+
+encode = msgspec.json.encode
+_decode_any = msgspec.json.Decoder().decode
+_decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+def read(text: bytes) -> Any:
+    """Read JSON text into plain Python values; whole numbers are exact at any size.
+
+    Raises NotJson, saying at which byte, for anything that is not strict JSON, and for
+    a key that stands twice in one object.
+    """
+    try:
+        value = _decode_any(text)
+    except RecursionError:
+        raise _too_deep() from None
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise NotJson(plain_reason(error)) from None
+    _refuse_repeated_keys(text, value)
+    return value
+
+
+def plain_reason(error: Exception) -> str:
+    """Say what is wrong with a JSON text in the words of this product."""
+    if isinstance(error, UnicodeDecodeError):
+        return "not valid UTF-8"
+    if isinstance(error, RecursionError):
+        return _too_deep().message
+    reason = str(error).removeprefix("JSON is malformed: ")
+    return reason.replace("Input data was truncated", "the JSON text ends too early")
+
+
+def _too_deep() -> NotJson:
+    return NotJson(f"nested deeper than {MAX_LEVELS} levels")
+
+
+def _refuse_repeated_keys(text: bytes, value: Any) -> None:
+    """Raise NotJson where an object has a key twice.
+
+    Every member of an object costs one colon outside strings. So where the text has no
+    more colons than the members and the strings that were read account for, none was
+    lost; `\\u003a` is a colon that the text does not show, so escapes take the long way.
+    """
+    if b"\\u" not in text and text.count(b":") == _colons(value):
+        return
+    json.loads(text, object_pairs_hook=_unique_keys)
+
+
+def _colons(value: Any) -> int:
+    count = 0
+    pending = [value]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, str):
+            count += node.count(":")
+        elif isinstance(node, dict):
+            count += len(node)
+            for key, member in node.items():
+                count += key.count(":")
+                if isinstance(member, (str, dict, list)):
+                    pending.append(member)
+        elif isinstance(node, list):
+            pending.extend(node)
+    return count
+
+
+def _unique_keys(members: list[tuple[str, Any]]) -> None:
+    seen: set[str] = set()
+    for key, _ in members:
+        if key in seen:
+            raise NotJson(f"the key {json.dumps(key)} stands twice in one object")
+        seen.add(key)
+
+
+def extend(text: bytes, value: dict[str, Any], additions: dict[str, Any]) -> bytes:
+    """Add members to an object's JSON text, and to `value`, which is what the text reads as.
+
+    A map added onto a map is merged into it, anything else takes the place of what was
+    there. What is not touched keeps its own spelling, byte for byte.
+    """
+    if not additions:
+        return text
+    if value.keys().isdisjoint(additions):
+        head = text.rstrip()[:-1] + (b"," if value else b"")
+        value.update(additions)
+        return head + encode(additions)[1:]
+    members = _decode_members(text)
+    for key, added in additions.items():
+        present = value.get(key)
+        if isinstance(present, dict) and isinstance(added, dict):
+            members[key] = msgspec.Raw(extend(bytes(members[key]), present, added))
+        else:
+            members[key] = msgspec.Raw(encode(added))
+            value[key] = added
+    return encode(members)

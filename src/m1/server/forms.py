@@ -1,0 +1,127 @@
+"""From a request to its parameters, in every form that clients send them.
+
+The query string, `application/x-www-form-urlencoded` as `curl -d` really sends it (raw
+spaces, quotes, braces and line ends included), `multipart/form-data` and a JSON object all
+give the same: a value a name. A name given twice is refused, wherever it stands.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes
+
+import falcon.uri
+import msgspec
+from falcon.media import MultipartFormHandler
+from falcon.media.multipart import MultipartParseError
+
+from m1.api.endpoint import Value
+from m1.errors import BadRequest
+from m1.jsontext import plain_reason
+
+MAX_FIELDS = 1_000
+
+_BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_NOT_ENCODED = re.compile(rb'[ "{}\[\]\n\\]')
+_json_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The parameters of a call; `raw` where a form came with its values unencoded."""
+
+    values: dict[str, Value]
+    raw: bool = False
+
+
+def read_form(query: bytes, content_type: str, body: bytes) -> Form:
+    """Read the parameters of a request; raises BadRequest that names the bad one."""
+    fields = list(_urlencoded(query)) if query else []
+    kind = content_type.partition(";")[0].strip().lower()
+    if not body:
+        pass
+    elif kind in ("", "application/x-www-form-urlencoded"):
+        fields += _urlencoded(body)
+    elif kind == "multipart/form-data":
+        fields += _multipart(body, content_type)
+    elif kind == "application/json":
+        fields += _json(body)
+    else:
+        raise BadRequest(
+            f"a body of the type {kind!r} cannot be read: send application/x-www-form-urlencoded, "
+            "multipart/form-data or application/json"
+        )
+    raw = kind in ("", "application/x-www-form-urlencoded") and bool(_NOT_ENCODED.search(body))
+    return Form(_each_once(fields), raw)
+
+
+def _each_once(fields: Iterable[tuple[str, Value]]) -> dict[str, Value]:
+    values: dict[str, Value] = {}
+    for name, value in fields:
+        if name in values:
+            raise BadRequest(f"{name}: this parameter is given twice")
+        values[name] = value
+    return values
+
+
+def _urlencoded(text: bytes) -> Iterator[tuple[str, Value]]:
+    if text.count(b"&") >= MAX_FIELDS:
+        raise BadRequest(f"a form may have at most {MAX_FIELDS} fields")
+    for piece in text.split(b"&"):
+        if piece:
+            name, _, value = piece.partition(b"=")
+            named = _decoded(name, "a parameter's name")
+            yield named, _decoded(value, named)
+
+
+def _decoded(piece: bytes, name: str) -> str:
+    """Undo the form encoding; falcon's decoder is fast but puts U+FFFD for bad UTF-8."""
+    if _BAD_ESCAPE.search(piece):
+        raise BadRequest(
+            f"{name}: a % must be followed by two hexadecimal digits (write %25 for the character)"
+        )
+    try:
+        text = piece.decode()
+        decoded: str = falcon.uri.decode(text)
+        if "\ufffd" in decoded:
+            decoded = unquote_to_bytes(text.replace("+", " ")).decode()
+    except UnicodeDecodeError:
+        raise BadRequest(f"{name}: not valid UTF-8") from None
+    return decoded
+
+
+_multipart_handler = MultipartFormHandler()
+_multipart_handler.parse_options.max_body_part_count = MAX_FIELDS
+_multipart_handler.parse_options.max_body_part_buffer_size = 2**62
+
+
+def _multipart(body: bytes, content_type: str) -> Iterator[tuple[str, Value]]:
+    try:
+        form = _multipart_handler.deserialize(io.BytesIO(body), content_type, len(body))
+        for part in form:
+            name = part.name
+            if name is None:
+                raise BadRequest("a part of the multipart form has no name")
+            try:
+                yield name, part.get_data().decode()
+            except UnicodeDecodeError:
+                raise BadRequest(f"{name}: not valid UTF-8") from None
+    except (MultipartParseError, falcon.HTTPInvalidHeader) as error:
+        reason = error.description or error.title
+        raise BadRequest(f"the multipart form cannot be read: {reason}") from None
+
+
+def _json(body: bytes) -> Iterator[tuple[str, Value]]:
+    try:
+        members = _json_object(body)
+        for name, raw in members.items():
+            text = bytes(raw)
+            if text.startswith(b'"'):
+                yield name, msgspec.json.decode(text, type=str)
+            elif text != b"null":
+                yield name, raw
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRequest(f"the JSON body cannot be read: {plain_reason(error)}") from None

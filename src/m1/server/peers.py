@@ -1,0 +1,43 @@
+"""Whose call it is: the address at the other end, or the one a trusted proxy vouches for."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+
+import falcon.asgi
+
+from m1.access import normal_address
+from m1.errors import BadRequest
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Peers:
+    """Finds the caller's address; `proxies` are the networks whose word counts."""
+
+    def __init__(self, proxies: Sequence[Network] = ()) -> None:
+        self._proxies = proxies
+
+    def address_of(self, request: falcon.asgi.Request) -> str:
+        """Give the address of the caller, in its usual form.
+
+        That is the peer of the socket. Where the peer is a trusted proxy, it is the last
+        address in `X-Forwarded-For` that is no trusted proxy itself.
+        """
+        address = normal_address(request.scope["client"][0])
+        if not self._proxies or not self._trusted(address):
+            return address
+        forwarded = request.get_header("X-Forwarded-For") or ""
+        for hop in reversed([hop.strip() for hop in forwarded.split(",") if hop.strip()]):
+            try:
+                address = normal_address(hop)
+            except BadRequest:
+                return address
+            if not self._trusted(address):
+                return address
+        return address
+
+    def _trusted(self, address: str) -> bool:
+        parsed = ipaddress.ip_address(address)
+        return any(parsed in network for network in self._proxies)

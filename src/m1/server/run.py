@@ -1,0 +1,171 @@
+"""Settings in, running server out; the one file that names the engines."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+import uvloop
+
+from m1.api.geo import Geo
+from m1.api.services import Services
+from m1.catalog import SharedCatalog
+from m1.embedded import EmbeddedEngine
+from m1.engine import Engine
+from m1.errors import Failure, StartError
+from m1.server import log
+from m1.server.app import App
+from m1.server.peers import Peers
+from m1.server.quickstart import quickstart
+from m1.server.settings import Settings, read_settings
+
+_GRACE_SECONDS = 30
+_BACKLOG = 512
+_log = logging.getLogger("m1")
+
+
+def serve(arguments: Sequence[str]) -> int:
+    """Run a server until it is told to end; gives the exit code."""
+    try:
+        settings = read_settings(arguments, os.environ)
+        os.umask(0o077)
+        log.set_up(settings.log_format)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_serve(settings))
+    except Failure as error:
+        print(f"m1: {error}", file=sys.stderr)  # noqa: T201
+        return error.exit_code
+
+
+async def _serve(settings: Settings) -> int:
+    listening = _bound(settings.host, settings.port)
+    failed = False
+
+    def on_failure(error: BaseException) -> None:
+        nonlocal failed
+        failed = True
+        _log.critical("the data can no longer be written, ending: %s", error, exc_info=error)
+        server.stop()
+
+    with contextlib.ExitStack() as stack:
+        stack.callback(listening.close)
+        engine = _engine(settings, on_failure)
+        services = _services(settings, engine)
+        await services.catalog.remove_all_doomed()
+        app = App(services, Peers(settings.trusted_proxies), settings.max_body)
+        url = _url(settings, listening)
+        server = _Server(_config(app, settings), lambda: _say(f"m1 listening on {url}"))
+        server.stop_on_signals()
+        lines = await quickstart(services, url, settings.host) if settings.quickstart else ""
+        server.after_ready = lambda: _say(lines) if lines else None
+        await server.serve(sockets=[listening])
+        await engine.close()
+        services.passwords.close()
+    return 1 if failed else 0
+
+
+def _engine(settings: Settings, on_failure: Callable[[BaseException], None]) -> Engine:
+    return EmbeddedEngine(settings.data, on_failure)
+
+
+def _services(settings: Settings, engine: Engine) -> Services:
+    return Services(
+        engine=engine,
+        catalog=SharedCatalog(engine),
+        geo=None if settings.geo is None else Geo(settings.geo),
+        init_secret=_secret(settings.init_secret_file),
+    )
+
+
+def _secret(file: Path | None) -> str | None:
+    if file is None:
+        return None
+    secret = file.read_text().strip()
+    if not secret:
+        raise StartError(f"--init-secret-file {file}: the file is empty")
+    return secret
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """Take the address before anything else, so that a busy port changes no data."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listening = socket.socket(family, kind, protocol)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+    except OSError as error:
+        raise StartError(
+            f"cannot listen on {host} port {port}: {error.strerror}; choose another with --port"
+        ) from None
+    return listening
+
+
+def _url(settings: Settings, listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    scheme = "https" if settings.tls_cert else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+def _config(app: App, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        proxy_headers=False,  # X-Forwarded-For is for Peers alone to believe
+        server_header=False,
+        access_log=False,
+        log_config=None,
+        backlog=_BACKLOG,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+        ssl_certfile=settings.tls_cert,
+        ssl_keyfile=settings.tls_key,
+    )
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, telling when it is ready, and ending with exit code 0 when told to end."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+        self.after_ready: Callable[[], None] = lambda: None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self._on_ready()
+        self.after_ready()
+
+    def stop(self) -> None:
+        """Take no new connections, finish what runs, end."""
+        self.should_exit = True
+
+    def stop_on_signals(self) -> None:
+        """End on SIGTERM and SIGINT; a second one does not wait for what runs."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop_now_or_soon)
+
+    def _stop_now_or_soon(self) -> None:
+        self.force_exit = self.should_exit
+        self.stop()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[Any]:
+        """Leave signals alone: uvicorn would raise them again at the end, and die of them."""
+        yield

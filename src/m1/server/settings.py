@@ -1,0 +1,157 @@
+"""What the operator chooses: the flags of `m1 serve`, each also as `M1_...`; flags win."""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from m1.errors import StartError
+from m1.server.peers import Network
+
+DEFAULT_PORT = 8100
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that `m1 serve` can be told."""
+
+    data: Path
+    host: str
+    port: int
+    engine: str
+    geo: Path | None
+    tls_cert: Path | None
+    tls_key: Path | None
+    insecure: bool
+    trusted_proxies: tuple[Network, ...]
+    init_secret_file: Path | None
+    max_body: int
+    log_format: str
+    quickstart: bool
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise StartError(f"{message} (m1 serve --help lists the flags)")
+
+
+def read_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
+    """Read flags and environment; raises StartError that names what is wrong."""
+    parser = _parser()
+    given = _from_environment(parser, environment)
+    read = parser.parse_args([*given, *arguments])
+    settings = Settings(**vars(read))
+    _check(settings)
+    return settings
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="m1 serve",
+        description="Serve session stores over HTTP.",
+        epilog="Each flag can also be given in the environment: --max-body as M1_MAX_BODY, ...",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--data", type=Path, default=Path("data"), metavar="DIR", help="where data is (./data)")
+    add("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
+    add("--port", type=_port, default=DEFAULT_PORT, help=f"({DEFAULT_PORT}; 0 for any free one)")
+    add("--engine", choices=("embedded", "opensearch"), default="embedded", help="(embedded)")
+    add("--geo", type=Path, metavar="FILE", help="a MaxMind City .mmdb, for _m1.geo")
+    add("--tls-cert", type=Path, metavar="FILE", help="serve https with this certificate chain")
+    add("--tls-key", type=Path, metavar="FILE", help="and this key")
+    add("--insecure", action="store_true", help="listen beyond this machine without TLS")
+    add(
+        "--trusted-proxies",
+        type=_networks,
+        default=(),
+        metavar="CIDR,...",
+        help="proxies whose X-Forwarded-For is believed (none)",
+    )
+    add(
+        "--init-secret-file",
+        type=Path,
+        metavar="FILE",
+        help="a file with the secret that /init needs; without it /init is for this machine",
+    )
+    add("--max-body", type=_bytes, default=64 * 2**20, help="the largest body in bytes (64 MiB)")
+    add("--log-format", choices=("text", "json"), default="text", help="(text)")
+    add(
+        "--quickstart",
+        action="store_true",
+        help="on empty data: make a user and a store, log the m1 client in, print lines to paste",
+    )
+    return parser
+
+
+def _from_environment(parser: argparse.ArgumentParser, environment: Mapping[str, str]) -> list[str]:
+    """Give what the environment says as flags, which the real ones then override."""
+    given: list[str] = []
+    for action in parser._actions:
+        flag = action.option_strings[-1]
+        value = environment.get("M1_" + flag.removeprefix("--").upper().replace("-", "_"))
+        if value is None or action.dest == "help":
+            continue
+        if action.nargs != 0:
+            given.append(f"{flag}={value}")
+        elif value.lower() in ("1", "true", "yes"):
+            given.append(flag)
+        elif value.lower() not in ("", "0", "false", "no"):
+            raise StartError(f"{flag} in the environment must be true or false, not {value!r}")
+    return given
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or int(text) > 65_535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port (0 to 65535)")
+    return int(text)
+
+
+def _bytes(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of bytes")
+    return int(text)
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _check(settings: Settings) -> None:
+    if settings.engine == "opensearch":
+        raise StartError("--engine opensearch: this version has the embedded engine alone")
+    if (settings.tls_cert is None) != (settings.tls_key is None):
+        raise StartError("--tls-cert and --tls-key go together")
+    if not is_loopback(settings.host):
+        if settings.quickstart:
+            raise StartError("--quickstart is for this machine alone: leave --host out")
+        if settings.tls_cert is None and not settings.insecure:
+            raise StartError(
+                f"--host {settings.host} is open to other machines: passwords and tokens would "
+                "cross the network in the clear. Give --tls-cert and --tls-key, or --insecure "
+                "where something in front does TLS"
+            )
+    for flag, file in (
+        ("--geo", settings.geo),
+        ("--tls-cert", settings.tls_cert),
+        ("--tls-key", settings.tls_key),
+        ("--init-secret-file", settings.init_secret_file),
+    ):
+        if file is not None and not os.access(file, os.R_OK):
+            raise StartError(f"{flag} {file}: there is no such file, or it cannot be read")
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach an address to listen on."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

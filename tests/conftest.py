@@ -1,0 +1,43 @@
+"""Fixtures: every engine, and a real server."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from m1.embedded import EmbeddedEngine
+from m1.engine import Engine
+from tests.oracle import Oracle
+from tests.serving import Server, serving
+
+
+@pytest.fixture(params=["oracle", "embedded"])
+def engine_name(request: pytest.FixtureRequest) -> str:
+    """The name of an engine; a test that asks for it is run on each."""
+    name: str = request.param
+    return name
+
+
+def make_engine(name: str, directory: Path) -> Engine:
+    """Make an engine by name; inside a running event loop."""
+    return Oracle() if name == "oracle" else EmbeddedEngine(directory)
+
+
+@pytest.fixture
+def rand() -> random.Random:
+    """A source of chance whose seed is printed."""
+    seed = random.randrange(2**32)
+    print("seed", seed)  # noqa: T201
+    return random.Random(seed)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with the user admin and the store stash, shared by many tests."""
+    with serving(tmp_path_factory.mktemp("server")) as started:
+        started.log_in()
+        assert started.call("session/add", store="stash", shards=1, replicas=1).status == 204
+        yield started

@@ -1,0 +1,33 @@
+"""A fresh engine for a story, whichever engine it is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from m1.engine import Engine
+from tests.conftest import make_engine
+
+Story = Callable[[Engine], Awaitable[None]]
+OnEngine = Callable[[Story], None]
+
+
+@pytest.fixture
+def on_engine(engine_name: str, tmp_path: Path) -> OnEngine:
+    """Run a story, given as a coroutine function, on an empty engine with the space "s"."""
+
+    async def run(story: Story) -> None:
+        engine = make_engine(engine_name, tmp_path)
+        try:
+            await engine.create_space("s", 1, 1)
+            await story(engine)
+        finally:
+            await engine.close()
+
+    def start(story: Story) -> None:
+        asyncio.run(run(story))
+
+    return start

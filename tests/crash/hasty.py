@@ -1,0 +1,36 @@
+"""`m1` with a fault: it answers updates before it commits them. For negative controls."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from m1.cli import main
+from m1.embedded.disk import Disk
+from m1.embedded.writer import Writer
+
+_LATE_SECONDS = 0.05
+_do = Writer.do
+_transaction = Disk.transaction
+_unfinished: set[asyncio.Task[Any]] = set()
+
+
+async def _do_later(writer: Writer, *work: Any) -> None:
+    _unfinished.add(asyncio.create_task(_do(writer, *work)))
+
+
+@contextmanager
+def _late_transaction(disk: Disk) -> Iterator[None]:
+    with _transaction(disk):
+        yield
+        time.sleep(_LATE_SECONDS)  # by the time of the commit the client has its answer
+
+
+if __name__ == "__main__":
+    setattr(Writer, "do", _do_later)  # noqa: B010
+    setattr(Disk, "transaction", _late_transaction)  # noqa: B010
+    sys.exit(main())

@@ -1,0 +1,293 @@
+"""The environment over HTTP: init, settings, health, other origins, other addresses."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.curl import (
+    add_store,
+    curl,
+    found,
+    fresh,
+    header,
+    ids,
+    post,
+    refused,
+    session,
+    upsert,
+)
+from tests.serving import Server, serving
+
+SETTINGS = {
+    "init": "true",
+    "geo": "",
+    "cors": "",
+    "token-expire-ms": "86400000",
+    "password-min-length": "8",
+    "property-ip": "_m1.ip",
+    "property-received": "_m1.receivedUTC",
+    "property-session-id": "session.id",
+}
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server whose settings may be changed."""
+    with serving(tmp_path_factory.mktemp("settings")) as started:
+        started.log_in()
+        yield started
+
+
+def has_ipv6() -> bool:
+    """Tell whether ::1 can be listened on."""
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+# --- init ---
+
+
+def test_init_works_once(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with serving(tmp_path_factory.mktemp("init")) as fresh_server:
+        call = fresh_server.call
+        assert (call("ping").status, call("ping").text) == (200, "true")
+        assert call("init").text == "false"
+        refused(call("session/list"), 401)
+        refused(call("auth", username="root", password="password"), 401)
+        assert "username" in refused(call("init", password="password"), 400)
+        refused(call("init", username="root", password="short"), 400)
+        refused(call("init", username="not a name", password="password"), 400)
+        assert call("init").text == "false"
+        reply = call("init", username="root", password="password", bucket="b")
+        assert (reply.status, reply.text) == (204, "")
+        assert call("init").text == "true"
+        refused(call("init", username="other", password="password"), 409)
+        token = call("auth", username="root", password="password").text
+        assert call("session/add", token=token, store="stash", shards=1, replicas=1).status == 204
+        for path, form in (
+            ("session/update", {"ops": "[]"}),
+            ("session/query", {"q": "*"}),
+            ("session/key", {"key": "session.id"}),
+            ("session/rename", {"name": "s2"}),
+        ):
+            assert call(path, token=token, store="stash", **dict[str, Any](form)).status in (
+                200,
+                204,
+            )
+
+
+def test_init_from_elsewhere_needs_the_secret(tmp_path_factory: pytest.TempPathFactory) -> None:
+    directory: Path = tmp_path_factory.mktemp("secret")
+    form: dict[str, Any] = {"username": "root", "password": "password"}
+    away = {"X-Forwarded-For": "1.2.3.4"}
+    with serving(directory / "one", "--trusted-proxies", "127.0.0.0/8") as open_server:
+        refused(open_server.call("init", headers=away, **form), 403)
+        assert open_server.call("init", **form).status == 204
+    secret = directory / "secret"
+    secret.write_text("open sesame\n")
+    flags = ("--trusted-proxies", "127.0.0.0/8", "--init-secret-file", str(secret))
+    with serving(directory / "two", *flags) as closed_server:
+        refused(closed_server.call("init", **form), 403)
+        refused(closed_server.call("init", secret="open", **form), 403)
+        assert closed_server.call("init").text == "false"
+        reply = closed_server.call("init", headers=away, secret="open sesame", **form)
+        assert reply.status == 204
+
+
+# --- settings ---
+
+
+def test_settings_are_a_map_of_texts(server: Server) -> None:
+    reply = server.call("system")
+    assert reply.json.keys() >= SETTINGS.keys()
+    assert {name: reply.json[name] for name in SETTINGS} == SETTINGS
+    assert all(isinstance(value, str) for value in reply.json.values())
+
+
+def test_one_setting_is_plain_text(server: Server) -> None:
+    for name, value in SETTINGS.items():
+        reply = server.call(f"system/{name}")
+        assert (reply.status, reply.text) == (200, value)
+        assert (header(reply, "content-type") or "").startswith("text/plain")
+
+
+def test_settings_are_set_one_by_one_or_together(own: Server) -> None:
+    reply = own.call("system/password-min-length", value="12")
+    assert (reply.status, reply.text) == (204, "")
+    assert own.call("system/password-min-length").text == "12"
+    form: dict[str, Any] = {"username": "short", "password": "12345678901", "rights": ""}
+    assert "12" in refused(own.call("user/add", **form), 400)
+    several: dict[str, Any] = {"password-min-length": "8", "token-expire-ms": "1000000"}
+    assert own.call("system", **several).status == 204
+    assert own.call("user/add", **form).status == 204
+    assert own.call("system").json["token-expire-ms"] == "1000000"
+    assert post(own, "system", b'{"token-expire-ms":86400000}').status == 204
+    assert own.call("system/token-expire-ms").text == "86400000"
+
+
+def test_several_settings_are_set_all_or_none(own: Server) -> None:
+    before = own.call("system").json
+    for bad in (
+        {"password-min-length": "9", "token-expire-ms": "x"},
+        {"password-min-length": "9", "init": "false"},
+        {"password-min-length": "9", "property-ip": ""},
+    ):
+        refused(own.call("system", **dict[str, Any](bad)), 400)
+        assert own.call("system").json == before
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("init", "false"),
+        ("token-expire-ms", "0"),
+        ("token-expire-ms", "-1"),
+        ("token-expire-ms", "1.5"),
+        ("password-min-length", "x"),
+        ("password-min-length", "5000"),
+        ("property-ip", ""),
+        ("property-ip", "a\0b"),
+        ("cors", "*"),
+        ("cors", "example.com"),
+        ("cors", "[1]"),
+    ],
+)
+def test_a_value_no_setting_can_have_is_a_400_that_names_it(
+    own: Server, name: str, value: str
+) -> None:
+    assert name in refused(own.call(f"system/{name}", value=value), 400)
+
+
+def test_the_life_of_a_token_is_a_setting(own: Server) -> None:
+    assert own.call("system/token-expire-ms", value="1").status == 204
+    try:
+        token = own.call("auth", token="", username="admin", password="password").text
+        refused(own.call("session/list", token=token), 401)
+        assert own.call("session/list").status == 200
+    finally:
+        assert own.call("system/token-expire-ms", value="86400000").status == 204
+
+
+def test_where_ip_and_received_go_is_a_setting(own: Server) -> None:
+    store = fresh(own)
+    paths: dict[str, Any] = {"property-ip": "seen.from", "property-received": "seen.at.ms"}
+    assert own.call("system", **paths).status == 204
+    try:
+        upsert(own, store, session("a"), session("b", seen={"from": "x", "more": 1}))
+        upsert(own, store, session("c", **{"seen.from": "y"}))
+        a, b, c = found(own, store)
+        assert a["seen"]["from"] == "127.0.0.1"
+        assert isinstance(a["seen"]["at"]["ms"], int)
+        assert (b["seen"]["from"], b["seen"]["more"]) == ("x", 1)
+        assert c["seen.from"] == "y"
+        assert "from" not in c["seen"]
+        assert ids(own, store, "_m1.ip:*") == []
+        assert ids(own, store, "_m1.session.lastUpdated:*") == ["a", "b", "c"]
+    finally:
+        assert own.call("system", **dict[str, Any]((n, SETTINGS[n]) for n in paths)).status == 204
+
+
+def test_the_key_of_new_stores_is_a_setting(own: Server) -> None:
+    assert own.call("system/property-session-id", value="visit.no").status == 204
+    try:
+        upsert(own, add_store(own, "visits"), {"visit": {"no": 5}})
+        assert own.call("session/list").json[-1]["key"] == "visit.no"
+    finally:
+        assert own.call("system/property-session-id", value="session.id").status == 204
+
+
+# --- health ---
+
+
+def test_health_tells_how_each_part_fares(server: Server) -> None:
+    health = server.call("health").json
+    assert health.keys() == {"overall", "system", "users", "db", "geo", "sessions"}
+    for part in health.values():
+        assert part["status"] == "PASSED"
+        assert part.keys() <= {"status", "message", "details"}
+    details = health["sessions"]["details"]
+    assert details["Node stash shard 0 replica 0"]["status"] == "PASSED"
+    names = {info["name"] for info in server.call("session/list").json}
+    assert details.keys() == {f"Node {name} shard 0 replica 0" for name in names}
+
+
+# --- other origins ---
+
+
+def test_no_origin_may_call_by_default(server: Server) -> None:
+    origin = {"Origin": "https://example.com"}
+    reply = server.call("ping", headers=origin)
+    assert header(reply, "access-control-allow-origin") is None
+    refused(post(server, "ping", b"", None, "OPTIONS", **origin), 405)
+
+
+def test_listed_origins_may_call(own: Server) -> None:
+    store = fresh(own)
+    for cors in ("https://a.example,http://b.example:8080", '["https://a.example"]'):
+        assert own.call("system/cors", value=cors).status == 204
+        listed, other = {"Origin": "https://a.example"}, {"Origin": "https://evil.example"}
+        asked = {"Access-Control-Request-Method": "POST"}
+        asked["Access-Control-Request-Headers"] = "m1-auth-token, content-type"
+        reply = post(own, "session/query", b"", None, "OPTIONS", **listed, **asked, **NO_TOKEN)
+        assert reply.status == 204
+        assert header(reply, "access-control-allow-origin") == "https://a.example"
+        assert "POST" in (header(reply, "access-control-allow-methods") or "")
+        assert "m1-auth-token" in (header(reply, "access-control-allow-headers") or "").lower()
+        reply = own.call("session/query", headers=listed, store=store, q="*")
+        assert reply.status == 200
+        assert header(reply, "access-control-allow-origin") == "https://a.example"
+        assert "m1-count" in (header(reply, "access-control-expose-headers") or "").lower()
+        assert "Origin" in (header(reply, "vary") or "")
+        reply = own.call("session/query", token="", headers=listed, store=store, q="*")
+        refused(reply, 401)
+        assert header(reply, "access-control-allow-origin") == "https://a.example"
+        reply = own.call("session/query", headers=other, store=store, q="*")
+        assert header(reply, "access-control-allow-origin") is None
+        refused(post(own, "session/query", b"", None, "OPTIONS", **other, **asked), 405)
+    assert own.call("system/cors", value="").status == 204
+    reply = own.call("ping", headers=listed)
+    assert header(reply, "access-control-allow-origin") is None
+
+
+NO_TOKEN = {"m1-auth-token": ""}
+
+
+# --- addresses ---
+
+
+def test_forwarded_for_is_not_believed_by_default(server: Server) -> None:
+    store = fresh(server)
+    form = ("-d", f"store={store}", "--data-urlencode", 'ops=[{"upsert":[{"session.id":1}]}]')
+    assert curl(server, "session/update", *form, "-H", "X-Forwarded-For: 1.2.3.4").status == 204
+    assert server.call("session/query", store=store, q="_m1.ip:127.0.0.1").json["count"] == 1
+
+
+def test_the_ip_of_an_item_is_the_callers(server: Server) -> None:
+    store = fresh(server)
+    token = server.call("auth", username="admin", ip="...").text
+    form = ("-d", f"store={store}", "--data-urlencode", 'ops=[{"upsert":[{"session.id":1}]}]')
+    reply = curl(server, "session/update", *form, "--interface", "127.0.0.9", token=token)
+    assert reply.status == 204
+    assert server.call("session/query", store=store, q="_m1.ip:127.0.0.9").json["count"] == 1
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="::1 cannot be listened on here")
+def test_a_server_on_ipv6_sees_ipv6_addresses(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with serving(tmp_path_factory.mktemp("six"), "--host", "::1") as six:
+        six.log_in()
+        store = fresh(six)
+        upsert(six, store, session("x"))
+        assert ids(six, store, '_m1.ip:"::1"') == ["x"]
+        other = six.call("auth", username="admin", ip="127.0.0.1").text
+        refused(six.call("session/list", token=other), 401)
+        same = six.call("auth", username="admin", ip="0:0:0:0:0:0:0:1").text
+        assert six.call("session/list", token=same).status == 200

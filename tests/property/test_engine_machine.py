@@ -1,0 +1,159 @@
+"""Anything that clients may do, in any order: the embedded engine answers as the oracle does.
+
+The machine speaks to the endpoints' own code, above two engines at once, so that rename,
+re-key and drop are in it. It is shown to be worth something by finding an engine that was
+broken on purpose.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+
+from m1.api.endpoint import Call
+from m1.api.services import Services
+from m1.api.session import SessionApi
+from m1.catalog import SharedCatalog
+from m1.embedded import EmbeddedEngine
+from m1.embedded.space import Space
+from m1.engine import Engine
+from m1.errors import M1Error
+from tests.oracle import Oracle
+from tests.strategies import items, queries, sorts
+
+T = TypeVar("T")
+CALL = Call("127.0.0.1", 1_700_000_000_000)
+IDS = st.sampled_from(["a", "b", "c", "10", "9", "\u00e9"])
+STORES = st.sampled_from(["one", "two"])
+KEYS = st.sampled_from(["id", "k.id"])
+
+
+class Side:
+    """One engine under the endpoints."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.api = SessionApi(Services(engine, SharedCatalog(engine)))
+
+    async def do(self, name: str, /, **parameters: Any) -> Any:
+        """Call an endpoint; gives its answer, or the status of its refusal."""
+        try:
+            answer = await getattr(self.api, name)(CALL, **parameters)
+        except M1Error as error:
+            return error.status
+        if name != "query":
+            return answer
+        async with answer as page:
+            found = [msgspec.json.decode(body) async for batch in page for body in batch]
+        for item in found:
+            del item["_m1"]
+        return page.count, found
+
+
+class EngineMachine(RuleBasedStateMachine):
+    """Both engines, and what may be done to them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.directory = Path(tempfile.mkdtemp())
+        self.oracle = Side(Oracle())
+        self.real = self.run(self.opened())
+        self.both("add", store="one", shards=1, replicas=1, key="id")
+
+    async def opened(self) -> Side:
+        return Side(EmbeddedEngine(self.directory))
+
+    def run(self, story: Awaitable[T]) -> T:
+        async def running() -> T:
+            return await story
+
+        return self.runner.run(running())
+
+    def both(self, name: str, /, **parameters: Any) -> Any:
+        expected = self.run(self.oracle.do(name, **parameters))
+        assert self.run(self.real.do(name, **parameters)) == expected
+        return expected
+
+    @rule(store=STORES, upserts=st.lists(items(), max_size=6), removed=st.lists(IDS, max_size=2))
+    def update(self, store: str, upserts: list[Any], removed: list[str]) -> None:
+        ops = msgspec.json.encode([{"upsert": upserts, "delete": removed}])
+        self.both("update", store=store, ops=ops)
+
+    @rule(store=STORES, q=queries(), sort=sorts(), start=st.integers(0, 4), rows=st.integers(0, 9))
+    def query(self, store: str, q: str, sort: str | None, start: int, rows: int) -> None:
+        self.both("query", store=store, q=q, sort=sort, start=start, rows=rows)
+
+    @rule(store=STORES, key=KEYS)
+    def add(self, store: str, key: str) -> None:
+        self.both("add", store=store, shards=1, replicas=1, key=key)
+
+    @rule(store=STORES, name=STORES)
+    def rename(self, store: str, name: str) -> None:
+        self.both("rename", store=store, name=name)
+
+    @rule(store=STORES, key=KEYS)
+    def key(self, store: str, key: str) -> None:
+        self.both("key", store=store, key=key)
+
+    @rule(store=STORES)
+    def drop(self, store: str) -> None:
+        self.both("drop", store=store)
+
+    @rule()
+    def restart(self) -> None:
+        self.run(self.real.engine.close())
+        self.real = self.run(self.opened())
+
+    @invariant()
+    def all_items_are_the_same(self) -> None:
+        for store in ("one", "two"):
+            self.both("query", store=store, q="*", rows=100)
+
+    def teardown(self) -> None:
+        self.run(self.real.engine.close())
+        self.runner.close()
+        shutil.rmtree(self.directory)
+
+
+SOUND = settings(
+    max_examples=60,
+    stateful_step_count=25,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    print_blob=True,
+)
+
+
+def test_the_embedded_engine_answers_as_the_oracle_does() -> None:
+    run_state_machine_as_test(EngineMachine, settings=SOUND)
+
+
+async def _forgets_removals(self: Space, changes: Any, rows: Any) -> None:
+    kept = [pair for pair in zip(changes, rows, strict=True) if pair[1].body is not None]
+    await _show(self, [change for change, _ in kept], [row for _, row in kept])
+
+
+_show: Callable[..., Awaitable[None]] = Space.show
+
+
+def test_an_engine_that_forgets_removals_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Space, "show", _forgets_removals)
+    found_is_enough = settings(SOUND, database=None, phases=[Phase.generate])
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(EngineMachine, settings=found_is_enough)
