@@ -23,14 +23,13 @@ from time import perf_counter
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from tests import serving
-
 from benchmarks.load import FORM, JSON, Run, form, post, run
 from benchmarks.machine import machine, on_disk, processor_seconds, resident, sync_times, versions
 from benchmarks.null import null_endpoint
 from benchmarks.queries import QUERIES, Query, deep, item_of, three_ands
 from benchmarks.sessions import session
 from benchmarks.table import Row, as_text, row_of, save
+from tests import serving
 
 BATCH = 1_000
 LOADERS = 2

@@ -28,7 +28,7 @@ KNOWN_RIGHTS = ("admin", "schema", "get", "publish", "sessionQuery", "sessionUpd
 """The rights this version knows; others may be given and mean nothing here."""
 
 DEFAULTS = {
-    "geo": "",
+    "geo": "true",
     "cors": "",
     "token-expire-ms": "86400000",
     "password-min-length": "8",

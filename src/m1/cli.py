@@ -129,9 +129,11 @@ def _print_pretty(answer: Answer) -> None:
     import codecs
 
     decoder, pretty = codecs.getincrementaldecoder("utf-8")(), Pretty()
-    for chunk in answer.body:
-        print(pretty.feed(decoder.decode(chunk)), end="", flush=True)
-    print(pretty.end(), end="", flush=True)
+    try:
+        for chunk in answer.body:
+            print(pretty.feed(decoder.decode(chunk)), end="", flush=True)
+    finally:
+        print(pretty.end(), end="", flush=True)
 
 
 def _auth(name: str, parameters: dict[str, str]) -> None:

@@ -11,7 +11,7 @@ import http.client
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from m1.environments import Environment
 from m1.errors import M1Error, Misuse, NoConnection, from_status
@@ -51,22 +51,34 @@ def call(environment: Environment, endpoint: str, parameters: Mapping[str, str])
 def _send(
     environment: Environment, verb: str, endpoint: str, parameters: Mapping[str, str]
 ) -> http.client.HTTPResponse:
-    url = urlsplit(environment.url)
-    if url.scheme not in ("http", "https") or not url.hostname:
-        raise Misuse(f"{environment.url} is not a URL of a server, as in http://127.0.0.1:8100")
-    kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
-    connection = kind(url.hostname, url.port, timeout=_CONNECT_SECONDS)
-    connection.connect()
-    connection.sock.settimeout(None)  # an answer may take its time
+    connection, base = _connected(environment.url)
     form = urlencode(parameters)
-    target = f"{url.path}/{endpoint.strip('/')}"
+    target = f"{base}/{quote(endpoint.strip('/'))}"
     headers = {"m1-auth-token": environment.token} if environment.token else {}
+    if not environment.token.isascii() or not environment.token.isprintable():
+        raise Misuse("the token has characters that no token has: log in again")
     if verb == "GET":
         connection.request(verb, f"{target}?{form}" if form else target, headers=headers)
     else:
         headers["Content-Type"] = "application/x-www-form-urlencoded"
         connection.request(verb, target, body=form, headers=headers)
     return connection.getresponse()
+
+
+def _connected(address: str) -> tuple[http.client.HTTPConnection, str]:
+    """Connect to a URL; gives the path that all endpoints there begin with."""
+    try:
+        url = urlsplit(address)
+        host, port, secure = url.hostname, url.port, {"http": False, "https": True}[url.scheme]
+    except (ValueError, KeyError):
+        host = None
+    if not host:
+        raise Misuse(f"{address} is not a URL of a server, as in http://127.0.0.1:8100")
+    kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
+    connection = kind(host, port, timeout=_CONNECT_SECONDS)
+    connection.connect()
+    connection.sock.settimeout(None)  # an answer may take its time
+    return connection, url.path
 
 
 def _refusal(response: http.client.HTTPResponse) -> M1Error:
@@ -82,9 +94,12 @@ def _body(response: http.client.HTTPResponse) -> Iterator[bytes]:
     try:
         while chunk := response.read1(_READ_BYTES):
             yield chunk
+        if response.length:  # the standard library takes an early end for the end
+            raise http.client.IncompleteRead(b"", response.length)
     except (OSError, http.client.HTTPException):
         raise NoConnection("the answer broke off: what was printed is not all of it") from None
 
 
 def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(reason.split())

@@ -101,15 +101,14 @@ def id_of(value: object) -> str:
 
     Raises BadRequest for anything else; its message continues "the value ...".
     """
-    if isinstance(value, int) and not isinstance(value, bool):
-        return text_of(value)
-    if not isinstance(value, str):
+    if isinstance(value, (float, bool)) or not isinstance(value, (str, int)):
         raise BadRequest(f"is {_kind_of(value)}; a text or a whole number is needed")
-    if not value:
+    id = text_of(value)
+    if not id:
         raise BadRequest("is an empty text")
-    if len(value.encode()) > MAX_ID_BYTES:
+    if len(id.encode()) > MAX_ID_BYTES:
         raise BadRequest(f"is longer than {MAX_ID_BYTES} bytes")
-    return value
+    return id
 
 
 def _kind_of(value: object) -> str:

@@ -222,7 +222,7 @@ def test_a_field_given_twice_is_a_400_that_names_it(server: Server) -> None:
         ("session/query", b'{"store":"stash","q":"a","q":"b"}', "application/json"),
     ):
         message = refused(post(server, path, body, kind), 400)
-        assert message.startswith("q:"), (path, body, message)
+        assert message.startswith("q:") or 'the key "q"' in message, (path, body, message)
 
 
 # --- what cannot be read ---

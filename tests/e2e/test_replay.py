@@ -237,7 +237,7 @@ CASES = [
     Case(f"{A}.ip:[10.a TO 2}}", some(f"{A}.ip", lambda value: "10.a" <= value < "2")),
     Case("message:Sorting*", matching("message", "Sorting.*")),
     Case(r"message:Sorting\ on\ *price*", matching("message", "Sorting on .*price.*")),
-    Case(f"{A}.ip:1?.*.1?", matching(f"{A}.ip", r"1.\..*\.1.")),
+    Case(f"{A}.ip:1??.*.1?", matching(f"{A}.ip", r"1..\..*\.1.")),
     Case(f"{A}.browser:*Linux*", matching(f"{A}.browser", ".*Linux.*")),
     Case(
         rf"{A}.page_id:/\/[a-m][a-z]+\/[^.]*\.(mp3|wav|css)/",

@@ -45,4 +45,5 @@ def test_the_first_mention_of_a_path_decides() -> None:
 def test_a_mistake_is_named_at_its_place(text: str, at: int, problem: str) -> None:
     with pytest.raises(BadQuery) as raised:
         parse_sort(text)
-    assert (raised.value.message, raised.value.at) == (f"cannot parse sort: {problem}", at)
+    message = f"cannot parse sort: {problem} (at character {at + 1})"
+    assert (raised.value.message, raised.value.at) == (message, at)

@@ -18,12 +18,13 @@ import types
 import typing
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, NewType
+from typing import Annotated, Any, NamedTuple, NewType
 
 import msgspec
 
 from m1.access import Caller
 from m1.errors import BadRequest
+from m1.jsontext import read
 
 Value = str | msgspec.Raw
 """A parameter as a call brings it: text, or JSON that is not a text."""
@@ -61,7 +62,7 @@ class Kind:
 
 
 class Long(Kind):
-    """A whole number that is not less than another."""
+    """A whole number that is not less than another; all beyond 10^18 are as large as that."""
 
     name = "long"
 
@@ -69,24 +70,35 @@ class Long(Kind):
         self.least = least
 
     def read(self, value: Value) -> int:
-        """Read digits; 10^18 is the largest number possible."""
+        """Read digits."""
         text = super().read(value)
         digits = text.removeprefix("-")
-        if not (digits.isascii() and digits.isdigit()) or len(digits) > 18:
+        if not (digits.isascii() and digits.isdigit()):
             raise BadRequest(f"must be a whole number, not {text[:40]!r}")
-        if int(text) < self.least:
+        number = int(digits) if len(digits) <= 18 else 10**18
+        if text.startswith("-"):
+            number = -number
+        if number < self.least:
             raise BadRequest(f"must be at least {self.least}")
-        return int(text)
+        return number
 
 
-class JsonText(Kind):
-    """JSON, as text or as it stands in a JSON body; the method gets its bytes."""
+class Json(NamedTuple):
+    """A parameter in JSON: the text as it came, and what it reads as."""
+
+    text: bytes
+    value: Any
+
+
+class JsonKind(Kind):
+    """JSON, as text or as it stands in a JSON body."""
 
     name = "JSON"
 
-    def read(self, value: Value) -> bytes:
-        """Give the JSON text."""
-        return value.encode() if isinstance(value, str) else bytes(value)
+    def read(self, value: Value) -> Json:
+        """Read the text; raises NotJson."""
+        text = value.encode() if isinstance(value, str) else bytes(value)
+        return Json(text, read(text))
 
 
 class Names(Kind):
@@ -109,7 +121,6 @@ class Names(Kind):
 
 Natural = Annotated[int, Long(0)]
 Positive = Annotated[int, Long(1)]
-Json = Annotated[bytes, JsonText()]
 NameList = Annotated[tuple[str, ...], Names()]
 
 
@@ -132,7 +143,7 @@ class Parameter:
         try:
             return self.kind.read(value)
         except BadRequest as error:
-            raise BadRequest(f"{self.name}: {error.message}") from None
+            raise type(error)(f"{self.name}: {error.message}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,11 +207,14 @@ def _parameter(parameter: inspect.Parameter, hint: Any) -> Parameter:
     return Parameter(parameter.name, _kind(hint), required, None if required else parameter.default)
 
 
+_PLAIN_KINDS: dict[Any, Kind] = {str: Kind(), Json: JsonKind()}
+
+
 def _kind(hint: Any) -> Kind:
     if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
         hint = next(inner for inner in typing.get_args(hint) if inner is not types.NoneType)
-    if hint is str:
-        return Kind()
+    if hint in _PLAIN_KINDS:
+        return _PLAIN_KINDS[hint]
     kind = typing.get_args(hint)[1]
     assert isinstance(kind, Kind)
     return kind

@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 
+from m1.api.endpoint import Json
 from m1.api.metadata import Stamp
 from m1.engine import Change, Put, Remove
-from m1.errors import BadRequest, NotJson
-from m1.jsontext import read
+from m1.errors import BadRequest
 from m1.paths import id_of, identity
 from m1.terms import leaves
 
@@ -27,15 +27,11 @@ class _Op(msgspec.Struct):
 _slices = msgspec.json.Decoder(list[_Op]).decode
 
 
-def changes_of(text: bytes, key: str, stamp: Stamp) -> list[Change]:
+def changes_of(ops: Json, key: str, stamp: Stamp) -> list[Change]:
     """Read `ops`; raises BadRequest that names the op and the item (both counted from 0)."""
-    try:
-        ops = read(text)
-    except NotJson as error:
-        raise NotJson(f"ops: not JSON that can be kept: {error.message}") from None
-    _check_shape(ops)
+    _check_shape(ops.value)
     changes: dict[str, Change] = {}
-    for number, (op, slices) in enumerate(zip(ops, _slices(text), strict=True)):
+    for number, (op, slices) in enumerate(zip(ops.value, _slices(ops.text), strict=True)):
         for place, (item, raw) in enumerate(zip(op.get("upsert", ()), slices.upsert, strict=True)):
             try:
                 put = _put(item, bytes(raw), key, stamp)

@@ -53,7 +53,7 @@ class SessionApi:
         catalog = await self._catalog.get()
         found = catalog.store(store)
         stamp = self._stamp(catalog, call)
-        if len(ops) > _LARGE_OPS:
+        if len(ops.text) > _LARGE_OPS:
             changes = await asyncio.to_thread(changes_of, ops, found.key, stamp)
         else:
             changes = changes_of(ops, found.key, stamp)

@@ -189,7 +189,11 @@ def origins(value: str) -> tuple[str, ...]:
 
 
 def _origins(value: str) -> str | None:
-    for origin in origins(value):
+    try:
+        listed = origins(value)
+    except BadRequest as error:
+        return error.message
+    for origin in listed:
         scheme, _, host = origin.partition("://")
         if scheme not in ("http", "https") or not host or "/" in host or "*" in host:
             return f"{origin} is not an origin, as in https://example.com"

@@ -91,6 +91,14 @@ class Disk:
 
     # --- reading at start ---
 
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Raise DamagedData where SQLite finds in the block that the file makes no sense."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raise self._damaged(str(error)) from error
+
     def load_catalog(self) -> Saved:
         """Give the saved catalog; raises DamagedData."""
         row = self._connection.execute("SELECT version, document, crc FROM catalog").fetchone()
@@ -113,16 +121,13 @@ class Disk:
 
     def load_rows(self, number: int) -> Iterator[Row]:
         """Yield every row of a space by ascending seq; raises DamagedData."""
-        try:
-            for seq, id, body, crc in self._connection.execute(
-                f"SELECT seq, id, body, crc FROM items_{number} ORDER BY seq"
-            ):
-                row = Row(seq, id, body)
-                if row.checksum() != crc:
-                    raise self._damaged(f"row {seq} of items_{number} fails its checksum")
-                yield row
-        except sqlite3.DatabaseError as error:
-            raise self._damaged(str(error)) from error
+        for seq, id, body, crc in self._connection.execute(
+            f"SELECT seq, id, body, crc FROM items_{number} ORDER BY seq"
+        ):
+            row = Row(seq, id, body)
+            if row.checksum() != crc:
+                raise self._damaged(f"row {seq} of items_{number} fails its checksum")
+            yield row
 
     # --- changing, all inside `transaction` ---
 

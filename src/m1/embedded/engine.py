@@ -45,10 +45,15 @@ class EmbeddedEngine:
         Raises StartError or DamagedData.
         """
         self._disk = Disk(directory)
-        self._saved = self._disk.load_catalog()
         self._saving = asyncio.Lock()
-        places = self._disk.load_spaces()
-        self._spaces = {place.uid: self._restored(place) for place in places}
+        try:
+            with self._disk.reading():
+                self._saved = self._disk.load_catalog()
+                places = self._disk.load_spaces()
+                self._spaces = {place.uid: self._restored(place) for place in places}
+        except BaseException:
+            self._disk.close()
+            raise
         self._next_number = max((place.number for place in places), default=0) + 1
         self._readers: list[Reader] = []
         self._reader = Reader(self._disk.file)

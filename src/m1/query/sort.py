@@ -26,7 +26,8 @@ def parse_sort(text: str) -> tuple[SortKey, ...]:
     try:
         return tuple(_keys(text))
     except BadQuery as error:
-        raise BadQuery(f"cannot parse sort: {error.message}", error.at) from None
+        message = f"cannot parse sort: {error.message} (at character {error.at + 1})"
+        raise BadQuery(message, error.at) from None
 
 
 def _keys(text: str) -> list[SortKey]:

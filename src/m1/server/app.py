@@ -88,11 +88,8 @@ class App:
             caller = caller_of(catalog, call.token, call.address, call.now)
             caller.require(endpoint.rights)
             call = Call(call.address, call.now, call.token, caller)
-        form = await self._form(req, resp)
-        try:
-            answer = await method(call, **endpoint.read({**form.values, **named}))
-        except NotJson as error:
-            raise NotJson(error.message + _encoding_hint(form)) from None
+        parameters = await self._parameters(endpoint, named, req, resp)
+        answer = await method(call, **parameters)
         _write(answer, endpoint, req, resp)
 
     def _route(self, path: str) -> tuple[dict[str, Bound], dict[str, str]]:
@@ -106,12 +103,14 @@ class App:
             raise NotFound(f"there is no path /{path}")
         return verbs, {"name": last}
 
-    async def _form(self, request: Request, response: Response) -> Form:
+    async def _parameters(
+        self, endpoint: Endpoint, named: dict[str, str], request: Request, response: Response
+    ) -> dict[str, Any]:
         query, kind = request.scope["query_string"], request.content_type or ""
         body = await self._body(request, response)
         if len(body) > _LARGE_BODY:
-            return await asyncio.to_thread(read_form, query, kind, body)
-        return read_form(query, kind, body)
+            return await asyncio.to_thread(_read, endpoint, named, query, kind, body)
+        return _read(endpoint, named, query, kind, body)
 
     async def _body(self, request: Request, response: Response) -> bytes:
         chunks: list[bytes] = []
@@ -137,6 +136,16 @@ def _routes(services: Services) -> dict[str, dict[str, Bound]]:
             for verb in endpoint.verbs:
                 routes.setdefault(endpoint.path, {})[verb] = (endpoint, getattr(endpoints, name))
     return routes
+
+
+def _read(
+    endpoint: Endpoint, named: dict[str, str], query: bytes, content_type: str, body: bytes
+) -> dict[str, Any]:
+    form = read_form(query, content_type, body)
+    try:
+        return endpoint.read({**form.values, **named})
+    except NotJson as error:
+        raise NotJson(error.message + _encoding_hint(form)) from None
 
 
 def _encoding_hint(form: Form) -> str:
@@ -171,7 +180,7 @@ def _write(answer: Any, endpoint: Endpoint, request: Request, response: Response
 
 async def _refuse(request: Request, response: Response, error: Exception, _: object) -> None:
     """Turn whatever was raised into the one error body."""
-    if isinstance(error, M1Error):
+    if isinstance(error, M1Error) and error.status != M1Error.status:
         status, message = error.status, error.message
         if error.retry_after is not None:
             response.set_header("Retry-After", str(error.retry_after))

@@ -16,17 +16,17 @@ from urllib.parse import unquote_to_bytes
 import falcon.uri
 import msgspec
 from falcon.media import MultipartFormHandler
-from falcon.media.multipart import MultipartParseError
+from falcon.media.multipart import BodyPart, MultipartParseError
 
 from m1.api.endpoint import Value
-from m1.errors import BadRequest
-from m1.jsontext import plain_reason
+from m1.errors import BadRequest, NotJson
+from m1.jsontext import read
 
 MAX_FIELDS = 1_000
 
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _NOT_ENCODED = re.compile(rb'[ "{}\[\]\n\\]')
-_json_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_json_slices = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +102,7 @@ def _multipart(body: bytes, content_type: str) -> Iterator[tuple[str, Value]]:
     try:
         form = _multipart_handler.deserialize(io.BytesIO(body), content_type, len(body))
         for part in form:
-            name = part.name
-            if name is None:
-                raise BadRequest("a part of the multipart form has no name")
+            name = _part_name(part)
             try:
                 yield name, part.get_data().decode()
             except UnicodeDecodeError:
@@ -114,14 +112,24 @@ def _multipart(body: bytes, content_type: str) -> Iterator[tuple[str, Value]]:
         raise BadRequest(f"the multipart form cannot be read: {reason}") from None
 
 
+def _part_name(part: BodyPart) -> str:
+    try:
+        name = part.name
+    except UnicodeDecodeError:
+        raise BadRequest("the name of a part of the multipart form is not valid UTF-8") from None
+    if name is None:
+        raise BadRequest("a part of the multipart form has no name")
+    return name
+
+
 def _json(body: bytes) -> Iterator[tuple[str, Value]]:
     try:
-        members = _json_object(body)
-        for name, raw in members.items():
-            text = bytes(raw)
-            if text.startswith(b'"'):
-                yield name, msgspec.json.decode(text, type=str)
-            elif text != b"null":
-                yield name, raw
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise BadRequest(f"the JSON body cannot be read: {plain_reason(error)}") from None
+        members = read(body)
+        if not isinstance(members, dict):
+            raise NotJson("an object is needed")
+    except NotJson as error:
+        raise BadRequest(f"the JSON body cannot be read: {error.message}") from None
+    slices = _json_slices(body)
+    for name, value in members.items():
+        if value is not None:
+            yield name, value if isinstance(value, str) else slices[name]

@@ -41,7 +41,7 @@ async def quickstart(services: Services, url: str, host: str) -> str:
     address = normal_address("127.0.0.1" if host == "localhost" else host)
     token = issue_token(catalog, user_name, address, time.time_ns() // 1_000_000)
     Environments().save(_ENVIRONMENT, url, token)
-    return _lines(url, user_name, password, token)
+    return _lines(url, user_name, password)
 
 
 def _admin(catalog: Catalog) -> str:
@@ -50,7 +50,7 @@ def _admin(catalog: Catalog) -> str:
     return _USER if _USER in admins else min(admins)
 
 
-def _lines(url: str, user: str, password: str | None, token: str) -> str:
+def _lines(url: str, user: str, password: str | None) -> str:
     call = f"{_command()} {_ENVIRONMENT}"
     item = '{"session": {"id": "s1"}, "user": {"name": "Ada"}, "event": {"type": "login"}}'
     shown = [f"the password of the user {user} is {password} (shown this once)"] if password else []
@@ -65,7 +65,7 @@ def _lines(url: str, user: str, password: str | None, token: str) -> str:
             "",
             "or by curl:",
             "",
-            f"  export myToken={token}",
+            f"  export myToken=$({call} auth -username {user})",
             f"  curl {url}/session/update -d 'store={_STORE}&ops=[{{\"upsert\": [{item}]}}]' "
             '-H "m1-auth-token: $myToken"',
             f"  curl {url}/session/query -d 'store={_STORE}&q=user.name:Ada' "
@@ -78,6 +78,8 @@ def _lines(url: str, user: str, password: str | None, token: str) -> str:
 def _command() -> str:
     """Give what to type for `m1` here: the name where it is on the PATH, else the file."""
     file = Path(sys.argv[0]).absolute()
+    if file.name == "__main__.py":
+        return f"{shlex.quote(sys.executable)} -m m1"
     found = shutil.which("m1")
     if found is not None and Path(found).absolute() == file:
         return "m1"

@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ from m1.errors import Failure, StartError
 from m1.server import log
 from m1.server.app import App
 from m1.server.peers import Peers
+from m1.server.protocol import Protocol
 from m1.server.quickstart import quickstart
 from m1.server.settings import Settings, read_settings
 
@@ -47,6 +49,7 @@ def serve(arguments: Sequence[str]) -> int:
 
 
 async def _serve(settings: Settings) -> int:
+    _check_tls(settings)
     listening = _bound(settings.host, settings.port)
     failed = False
 
@@ -89,10 +92,26 @@ def _services(settings: Settings, engine: Engine) -> Services:
 def _secret(file: Path | None) -> str | None:
     if file is None:
         return None
-    secret = file.read_text().strip()
+    try:
+        secret = file.read_text().strip()
+    except (OSError, UnicodeError) as error:
+        raise StartError(f"--init-secret-file {file}: it cannot be read: {error}") from None
     if not secret:
         raise StartError(f"--init-secret-file {file}: the file is empty")
     return secret
+
+
+def _check_tls(settings: Settings) -> None:
+    """Load the certificate before uvicorn does, which would end in a traceback."""
+    if settings.tls_cert is None:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_cert, settings.tls_key)
+    except (OSError, ValueError) as error:
+        raise StartError(
+            f"--tls-cert {settings.tls_cert} and --tls-key {settings.tls_key} "
+            f"are no certificate with its key: {error}"
+        ) from None
 
 
 def _bound(host: str, port: int) -> socket.socket:
@@ -120,7 +139,7 @@ def _url(settings: Settings, listening: socket.socket) -> str:
 def _config(app: App, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="httptools",
+        http=Protocol,
         ws="none",
         lifespan="off",
         proxy_headers=False,  # X-Forwarded-For is for Peers alone to believe
