@@ -117,8 +117,9 @@ class Server:
         self._ended()
 
     def stop(self) -> int:
-        """End it gracefully; gives the exit code."""
-        self.process.send_signal(signal.SIGTERM)
+        """End it gracefully, if it did not end by itself; gives the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
         return self._ended()
 
     def _ended(self) -> int:
@@ -144,5 +145,4 @@ def serving(directory: Path, *flags: str, env: dict[str, str] | None = None) -> 
     try:
         yield server
     finally:
-        if server.process.poll() is None:
-            server.stop()
+        server.stop()

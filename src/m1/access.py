@@ -21,6 +21,7 @@ import re
 import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import TypeVar
 
 import msgspec
@@ -107,10 +108,7 @@ def caller_of(catalog: Catalog, token: str | None, address: str, now: int) -> Ca
     """Tell who a token names; raises Unauthorized where it is not good here and now."""
     if not token:
         raise Unauthorized("a token is needed in the header m1-auth-token: get one from /auth")
-    said, _, signature = token.partition(".")
-    if not hmac.compare_digest(signature.encode(), _signature(catalog.secret, said).encode()):
-        raise Unauthorized("the token is not one of this server's")
-    read = _read_token(_unbase64(said))
+    read = _verified(token, catalog.secret)
     user = catalog.users.get(read.user)
     if user is None or user.epoch != read.epoch:
         raise Unauthorized("the token was revoked: log in again")
@@ -119,6 +117,15 @@ def caller_of(catalog: Catalog, token: str | None, address: str, now: int) -> Ca
     if read.address not in (ANY_ADDRESS, address):
         raise Unauthorized("the token was given to another address")
     return Caller(read.user, user.rights)
+
+
+@lru_cache(maxsize=10_000)
+def _verified(token: str, secret: str) -> _Token:
+    """Read a token that this secret signed; what is refused is not kept."""
+    said, _, signature = token.partition(".")
+    if not hmac.compare_digest(signature.encode(), _signature(secret, said).encode()):
+        raise Unauthorized("the token is not one of this server's")
+    return _read_token(_unbase64(said))
 
 
 def _signature(secret: str, said: str) -> str:
@@ -182,7 +189,7 @@ class Passwords:
         self._slow_down(("", address), now)
         known = catalog.users.get(user)
         kept = await self._hash_of_nobody() if known is None else known.password
-        if await self._beside(_verified, kept, password) and known is not None:
+        if await self._beside(_matches, kept, password) and known is not None:
             self._failures.pop((user, address), None)
             return
         self._remember_failure((user, address), now)
@@ -234,7 +241,7 @@ class _Failures(msgspec.Struct, frozen=True):
     free_at: float
 
 
-def _verified(kept: str, password: str) -> bool:
+def _matches(kept: str, password: str) -> bool:
     try:
         return _hasher.verify(kept, password)
     except (VerificationError, InvalidHashError):

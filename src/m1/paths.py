@@ -8,7 +8,6 @@ holds a dot reaches the same path as nesting does:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from m1.errors import BadRequest
@@ -17,50 +16,40 @@ from m1.values import Scalar, text_of
 
 MAX_PATH_BYTES = 2_000
 MAX_ID_BYTES = 512
+_SURELY_SHORT = MAX_PATH_BYTES // 4
+"""So many characters are never more bytes than a path may have."""
 
 
-def scalars(item: dict[str, Any]) -> Iterator[tuple[str, Scalar]]:
-    """Yield every value of an item that is not null, with its path.
+def scalars(item: dict[str, Any]) -> list[tuple[str, Scalar]]:
+    """Give every value of an item that is not null, with its path.
 
     Raises BadRequest for a key that holds NUL, a path over 2,000 bytes, and nesting over
     200 levels.
     """
-    pending: list[tuple[str, dict[str, Any] | list[Any], int]] = []
-    _check_level(1)
-    for path, value in _members("", item):
-        if isinstance(value, (dict, list)):
-            pending.append((path, value, 2))
-        elif value is not None:
-            yield path, value
-    while pending:
-        path, node, level = pending.pop()
-        _check_level(level)
-        below = _members(path + ".", node) if isinstance(node, dict) else _elements(path, node)
-        for inner, value in below:
-            if isinstance(value, (dict, list)):
-                pending.append((inner, value, level + 1))
+    found: list[tuple[str, Scalar]] = []
+    pending: list[tuple[str, dict[str, Any] | list[Any], int]] = [("", item, 1)]
+    for prefix, node, level in pending:  # which grows as it is gone through
+        if level > MAX_LEVELS:
+            raise BadRequest(f"nested deeper than {MAX_LEVELS} levels")
+        below = node.items() if isinstance(node, dict) else [("", value) for value in node]
+        for key, value in below:
+            path = prefix + key
+            if isinstance(value, dict):
+                pending.append((path + ".", value, level + 1))
+            elif isinstance(value, list):
+                pending.append((path, value, level + 1))
             elif value is not None:
-                yield inner, value
+                found.append((path, value))
+            if "\0" in path or len(path) > _SURELY_SHORT:
+                _check_path(path)
+    return found
 
 
-def _members(prefix: str, node: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    for key, value in node.items():
-        path = prefix + key
-        if "\0" in key:
-            raise BadRequest(f"the key {key!r} holds a NUL character")
-        if len(path) * 4 > MAX_PATH_BYTES and len(path.encode()) > MAX_PATH_BYTES:
-            raise BadRequest(f"the path {path[:40]}... is longer than {MAX_PATH_BYTES} bytes")
-        yield path, value
-
-
-def _elements(path: str, node: list[Any]) -> Iterator[tuple[str, Any]]:
-    for value in node:
-        yield path, value
-
-
-def _check_level(level: int) -> None:
-    if level > MAX_LEVELS:
-        raise BadRequest(f"nested deeper than {MAX_LEVELS} levels")
+def _check_path(path: str) -> None:
+    if "\0" in path:
+        raise BadRequest(f"the path {path[:40]!r} holds a NUL character")
+    if len(path.encode()) > MAX_PATH_BYTES:
+        raise BadRequest(f"the path {path[:40]}... is longer than {MAX_PATH_BYTES} bytes")
 
 
 def values_at(item: dict[str, Any], path: str) -> list[Any]:

@@ -436,7 +436,6 @@ def test_misuse_is_one_line_and_exit_code_2(m1: M1, arguments: list[str]) -> Non
 
 def test_a_line_break_in_a_parameter_is_no_header(m1: M1, recorder: Recorder) -> None:
     done = m1(recorder.url, "session/list\r\nevil: 1", "-a", "b")
-    assert done.returncode in (1, 2)
     assert b"Traceback" not in done.stderr
     assert not any("evil" in name for seen in recorder.seen for name in seen.headers)
 

@@ -25,7 +25,7 @@ from tests.serving import Server, serving
 
 SETTINGS = {
     "init": "true",
-    "geo": "",
+    "geo": "true",
     "cors": "",
     "token-expire-ms": "86400000",
     "password-min-length": "8",

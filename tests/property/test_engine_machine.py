@@ -25,7 +25,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from m1.api.endpoint import Call
+from m1.api.endpoint import Call, JsonKind
 from m1.api.services import Services
 from m1.api.session import SessionApi
 from m1.catalog import SharedCatalog
@@ -52,6 +52,8 @@ class Side:
 
     async def do(self, name: str, /, **parameters: Any) -> Any:
         """Call an endpoint; gives its answer, or the status of its refusal."""
+        if name == "update":
+            parameters["ops"] = JsonKind().read(parameters["ops"])
         try:
             answer = await getattr(self.api, name)(CALL, **parameters)
         except M1Error as error:
@@ -93,7 +95,7 @@ class EngineMachine(RuleBasedStateMachine):
     @rule(store=STORES, upserts=st.lists(items(), max_size=6), removed=st.lists(IDS, max_size=2))
     def update(self, store: str, upserts: list[Any], removed: list[str]) -> None:
         ops = msgspec.json.encode([{"upsert": upserts, "delete": removed}])
-        self.both("update", store=store, ops=ops)
+        self.both("update", store=store, ops=ops.decode())
 
     @rule(store=STORES, q=queries(), sort=sorts(), start=st.integers(0, 4), rows=st.integers(0, 9))
     def query(self, store: str, q: str, sort: str | None, start: int, rows: int) -> None:

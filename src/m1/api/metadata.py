@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from m1.api.geo import Geo
@@ -23,35 +23,50 @@ _LAST_UPDATED = "_m1.session.lastUpdated"
 _GEO = "_m1.geo"
 
 
-@dataclass(frozen=True, slots=True)
 class Stamp:
     """What one call adds to its items; times in epoch ms."""
 
-    ip_path: str
-    ip: str
-    received_path: str
-    received: int
-    updated: int
-    geo: Geo | None
+    def __init__(
+        self,
+        ip_path: str,
+        ip: str,
+        received_path: str,
+        received: int,
+        updated: int,
+        geo: Geo | None,
+    ) -> None:
+        self._ip_path = ip_path
+        self._fixed = {ip_path: ip, received_path: received, _LAST_UPDATED: updated}
+        self._geo = geo
+        self._roots = _roots(ip_path, received_path, _LAST_UPDATED, _GEO)
+        self._whole = self._additions({})
 
     def on(self, text: bytes, item: dict[str, Any]) -> bytes:
         """Give an item's JSON text with `_m1` added, and bring `item` itself up to date.
 
         Raises BadRequest where what the item brings leaves no room for it.
         """
+        brings_none = self._roots.isdisjoint(item)
+        return extend(text, item, self._whole if brings_none else self._additions(item))
+
+    def _additions(self, item: dict[str, Any]) -> dict[str, Any]:
         additions: dict[str, Any] = {}
-        brought = values_at(item, self.ip_path)
-        if not brought:
-            _add(additions, item, self.ip_path, self.ip)
-        if not values_at(item, self.received_path):
-            _add(additions, item, self.received_path, self.received)
-        _add(additions, item, _LAST_UPDATED, self.updated)
-        if self.geo is not None and not values_at(item, _GEO):
-            address = brought[0] if brought else self.ip
-            found = self.geo.of(address) if isinstance(address, str) else None
+        for path, value in self._fixed.items():
+            if path == _LAST_UPDATED or not values_at(item, path):
+                _add(additions, item, path, value)
+        if self._geo is not None and not values_at(item, _GEO):
+            address = (values_at(item, self._ip_path) or [self._fixed[self._ip_path]])[0]
+            found = self._geo.of(address) if isinstance(address, str) else None
             if found is not None:
                 _add(additions, item, _GEO, found)
-        return extend(text, item, additions)
+        return additions
+
+
+@lru_cache(maxsize=16)
+def _roots(*paths: str) -> frozenset[str]:
+    """Give every key of an item by which one of these paths could begin."""
+    ends = [(path, at) for path in paths for at in range(len(path) + 1)]
+    return frozenset(path[:at] for path, at in ends if at == len(path) or path[at] == ".")
 
 
 def _add(additions: dict[str, Any], item: dict[str, Any], path: str, value: Any) -> None:

@@ -17,6 +17,7 @@ import fcntl
 import os
 import sqlite3
 import zlib
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,7 +31,11 @@ FORMAT = 1
 
 _APPLICATION_ID = 0x6D31_5353  # "m1SS", shown by file(1) and checked before anything is written
 _FILE = "items.db"
-_BATCH = 250
+_READ_AT_ONCE = 250
+_WRITTEN_AT_ONCE = 64
+_STATEMENTS_KEPT = 512
+"""Compiled statements: one for each number of rows up to 64, for a few spaces."""
+_Values = tuple[int | str | bytes | None, ...]
 
 
 class Row(NamedTuple):
@@ -64,6 +69,8 @@ class Disk:
         """
         self.file = directory / _FILE
         self._lock = _lock(directory)
+        self._added: defaultdict[int, list[Row]] = defaultdict(list)
+        self._gone: defaultdict[int, list[int]] = defaultdict(list)
         try:
             self._connection = self._opened()
         except BaseException:
@@ -87,7 +94,10 @@ class Disk:
         return self._damaged(str(error))
 
     def _damaged(self, reason: str) -> DamagedData:
-        return DamagedData(f"{self.file} is damaged ({reason}): restore it from a backup")
+        return DamagedData(
+            f"{self.file} is damaged ({reason}): restore {self.file.parent} from a backup, "
+            f"then start again with m1 serve --data {self.file.parent}"
+        )
 
     # --- reading at start ---
 
@@ -134,8 +144,32 @@ class Disk:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Make all changes of the block durable together, or none of them."""
-        with _transaction(self._connection):
-            yield
+        try:
+            with _transaction(self._connection):
+                yield
+                self._write_rows()
+        finally:
+            self._added.clear()
+            self._gone.clear()
+
+    def _write_rows(self) -> None:
+        """Write what was gathered in few statements.
+
+        After each statement the thread waits for its turn in the interpreter again, which
+        takes longer than the statement itself.
+        """
+        for number, rows in self._added.items():
+            values = [(*row, row.checksum()) for row in rows]
+            self._in_batches(f"INSERT INTO items_{number} VALUES ", "(?,?,?,?)", "", values)
+        for number, seqs in self._gone.items():
+            gone = [(seq,) for seq in seqs]
+            self._in_batches(f"DELETE FROM items_{number} WHERE seq IN (", "?", ")", gone)
+
+    def _in_batches(self, head: str, each: str, tail: str, values: Sequence[_Values]) -> None:
+        for begin in range(0, len(values), _WRITTEN_AT_ONCE):
+            batch = values[begin : begin + _WRITTEN_AT_ONCE]
+            statement = head + ",".join([each] * len(batch)) + tail
+            self._connection.execute(statement, [value for row in batch for value in row])
 
     def save_catalog(self, document: bytes, version: int) -> None:
         """Put the catalog in place of the one before."""
@@ -158,21 +192,18 @@ class Disk:
 
     def drop_table(self, number: int) -> None:
         """Let go of the rows of a removed space."""
+        self._added.pop(number, None)
+        self._gone.pop(number, None)
         self._connection.execute(f"DROP TABLE items_{number}")
         self._connection.execute("DELETE FROM spaces WHERE number = ?", (number,))
 
     def append(self, number: int, rows: Iterable[Row]) -> None:
         """Add rows to a space."""
-        self._connection.executemany(
-            f"INSERT INTO items_{number} VALUES (?, ?, ?, ?)",
-            ((*row, row.checksum()) for row in rows),
-        )
+        self._added[number] += rows
 
     def delete(self, number: int, seqs: Iterable[int]) -> None:
         """Delete rows that nobody can ask for any more."""
-        self._connection.executemany(
-            f"DELETE FROM items_{number} WHERE seq = ?", ((seq,) for seq in seqs)
-        )
+        self._gone[number] += seqs
 
     def close(self) -> None:
         """Fold the log into the file and give the lock back."""
@@ -192,8 +223,8 @@ class Reader:
         Raises OSError where one is not there or is not what was written.
         """
         found: dict[int, bytes] = {}
-        for begin in range(0, len(seqs), _BATCH):
-            some = seqs[begin : begin + _BATCH]
+        for begin in range(0, len(seqs), _READ_AT_ONCE):
+            some = seqs[begin : begin + _READ_AT_ONCE]
             marks = ",".join("?" * len(some))
             for seq, id, body, crc in self._connection.execute(
                 f"SELECT seq, id, body, crc FROM items_{number} WHERE seq IN ({marks})", some
@@ -230,7 +261,13 @@ def _lock(directory: Path) -> IO[bytes]:
 
 
 def _connect(file: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False, timeout=30)
+    connection = sqlite3.connect(
+        file,
+        isolation_level=None,
+        check_same_thread=False,
+        timeout=30,
+        cached_statements=_STATEMENTS_KEPT,
+    )
     connection.execute("PRAGMA mmap_size = 0")
     return connection
 

@@ -49,26 +49,22 @@ class PathTerms:
         self._free: list[int] = []
         self._ordered: SortedList[str] | None = None
 
-    def add(self, docid: int, leaf: Leaf) -> None:
+    def add(self, docid: int, text: str, number: float | None, instant: int | None) -> None:
         """Add a value of an item."""
-        if leaf.text is not None:
-            self._add_text(docid, leaf.text)
-        if leaf.number is not None:
-            self.numbers.append(docid, leaf.number)
-        if leaf.instant is not None:
-            self.dates.append(docid, leaf.instant)
-
-    def _add_text(self, docid: int, text: str) -> None:
-        number = self.numbered.get(text)
-        if number is None:
-            number = self._new_number(text, docid)
+        place = self.numbered.get(text)
+        if place is None:
+            place = self._new_number(text, docid)
         else:
-            posting = self.postings[number]
+            posting = self.postings[place]
             if isinstance(posting, BitMap):
                 posting.add(docid)
             elif posting is not None and posting != docid:
-                self.postings[number] = BitMap((posting, docid))
-        self.texts.append(docid, number)
+                self.postings[place] = BitMap((posting, docid))
+        self.texts.append(docid, place)
+        if number is not None:
+            self.numbers.append(docid, number)
+        elif instant is not None:
+            self.dates.append(docid, instant)
 
     def _new_number(self, text: str, docid: int) -> int:
         if self._free:
@@ -98,10 +94,11 @@ class PathTerms:
 
     def sweep(self, dying: BitMap, mask: Mask) -> Iterator[None]:
         """Take dying docids out, some at each step."""
-        for column in (self.texts, self.numbers, self.dates):
-            column.drop(mask)
+        self.numbers.drop(mask)
+        self.dates.drop(mask)
+        touched: list[int] = self.texts.drop(mask).tolist()
         yield
-        for number in range(len(self.postings)):
+        for count, number in enumerate(touched):
             posting = self.postings[number]
             if isinstance(posting, BitMap):
                 posting -= dying
@@ -111,7 +108,7 @@ class PathTerms:
                 self.postings[number] = None
             if posting is not None and self.postings[number] is None:
                 self._forget(number)
-            if number % _SWEEP_STEP == 0:
+            if count % _SWEEP_STEP == 0:
                 yield
 
     def _forget(self, number: int) -> None:
@@ -151,11 +148,13 @@ class Index:
     def stage(self, id: str, seq: int, size: int, leaves: Sequence[Leaf]) -> int:
         """Put an item in, not yet visible; give its docid."""
         docid = self._slot(id, seq, size)
-        for leaf in leaves:
-            terms = self.paths.get(leaf.path)
+        for path, text, number, instant in leaves:
+            if text is None:
+                continue
+            terms = self.paths.get(path)
             if terms is None:
-                terms = self.paths[leaf.path] = PathTerms()
-            terms.add(docid, leaf)
+                terms = self.paths[path] = PathTerms()
+            terms.add(docid, text, number, instant)
         for path in existing_paths(leaves):
             found = self.existing.get(path)
             if found is None:

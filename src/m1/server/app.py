@@ -27,12 +27,16 @@ from m1.api.services import Services
 from m1.engine import Page
 from m1.errors import M1Error, MethodNotAllowed, NotFound, NotJson, TooLarge
 from m1.server.cors import allow_origin
-from m1.server.forms import Form, read_form
+from m1.server.forms import read_form, sent_unencoded
 from m1.server.peers import Peers
 from m1.server.stream import COUNT_HEADER, NDJSON, as_json, as_lines
 
 TOKEN_HEADER = "m1-auth-token"
 
+_ENCODING_HINT = (
+    "; the form was sent unencoded, where & ends a parameter, + is a space and % begins an "
+    "escape: use curl --data-urlencode if the text has any of them"
+)
 _PAGE = "m1.page"
 _LARGE_BODY = 256 * 1024
 _log = logging.getLogger("m1")
@@ -141,20 +145,13 @@ def _routes(services: Services) -> dict[str, dict[str, Bound]]:
 def _read(
     endpoint: Endpoint, named: dict[str, str], query: bytes, content_type: str, body: bytes
 ) -> dict[str, Any]:
-    form = read_form(query, content_type, body)
+    values = read_form(query, content_type, body)
     try:
-        return endpoint.read({**form.values, **named})
+        return endpoint.read({**values, **named})
     except NotJson as error:
-        raise NotJson(error.message + _encoding_hint(form)) from None
-
-
-def _encoding_hint(form: Form) -> str:
-    if not form.raw:
-        return ""
-    return (
-        "; the form was sent unencoded, where & ends a parameter, + is a space and % begins an "
-        "escape: use curl --data-urlencode if the text has any of them"
-    )
+        if sent_unencoded(content_type, body):
+            raise NotJson(error.message + _ENCODING_HINT) from None
+        raise
 
 
 def _write(answer: Any, endpoint: Endpoint, request: Request, response: Response) -> None:

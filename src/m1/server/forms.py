@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from urllib.parse import unquote_to_bytes
 
 import falcon.uri
@@ -24,26 +23,19 @@ from m1.jsontext import read
 
 MAX_FIELDS = 1_000
 
+_URLENCODED = ("", "application/x-www-form-urlencoded")
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _NOT_ENCODED = re.compile(rb'[ "{}\[\]\n\\]')
 _json_slices = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
-    """The parameters of a call; `raw` where a form came with its values unencoded."""
-
-    values: dict[str, Value]
-    raw: bool = False
-
-
-def read_form(query: bytes, content_type: str, body: bytes) -> Form:
+def read_form(query: bytes, content_type: str, body: bytes) -> dict[str, Value]:
     """Read the parameters of a request; raises BadRequest that names the bad one."""
     fields = list(_urlencoded(query)) if query else []
-    kind = content_type.partition(";")[0].strip().lower()
+    kind = _kind(content_type)
     if not body:
         pass
-    elif kind in ("", "application/x-www-form-urlencoded"):
+    elif kind in _URLENCODED:
         fields += _urlencoded(body)
     elif kind == "multipart/form-data":
         fields += _multipart(body, content_type)
@@ -54,17 +46,21 @@ def read_form(query: bytes, content_type: str, body: bytes) -> Form:
             f"a body of the type {kind!r} cannot be read: send application/x-www-form-urlencoded, "
             "multipart/form-data or application/json"
         )
-    raw = kind in ("", "application/x-www-form-urlencoded") and bool(_NOT_ENCODED.search(body))
-    return Form(_each_once(fields), raw)
-
-
-def _each_once(fields: Iterable[tuple[str, Value]]) -> dict[str, Value]:
     values: dict[str, Value] = {}
     for name, value in fields:
         if name in values:
             raise BadRequest(f"{name}: this parameter is given twice")
         values[name] = value
     return values
+
+
+def sent_unencoded(content_type: str, body: bytes) -> bool:
+    """Tell whether a form came as `curl -d` sends it, its values as they were typed."""
+    return _kind(content_type) in _URLENCODED and _NOT_ENCODED.search(body) is not None
+
+
+def _kind(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
 
 
 def _urlencoded(text: bytes) -> Iterator[tuple[str, Value]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -40,12 +41,19 @@ def serve(arguments: Sequence[str]) -> int:
     try:
         settings = read_settings(arguments, os.environ)
         os.umask(0o077)
+        _tune_interpreter()
         log.set_up(settings.log_format)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_serve(settings))
     except Failure as error:
         print(f"m1: {error}", file=sys.stderr)  # noqa: T201
         return error.exit_code
+
+
+def _tune_interpreter() -> None:
+    """Set Python up for a process that holds millions of objects and has two busy threads."""
+    gc.set_threshold(50_000, 20, 100)  # a full collection walks the index, which has no circles
+    sys.setswitchinterval(0.0005)  # the writer waits so long for the loop to let it go on
 
 
 async def _serve(settings: Settings) -> int:
