@@ -6,7 +6,7 @@ plan -> for every item: does one of its leaves match? -> sort what is left, key 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 from m1.engine import Change, Check, Page, Put, Saved
 from m1.errors import BadRequest, Unavailable
@@ -61,7 +61,7 @@ class Oracle:
         found.sort(key=lambda put: put.id)
         for key in reversed(order):
             found = _sorted(_sorted(found, key, "text"), key, "number")
-        return Page(len(found), _batches([put.body for put in found[start : start + rows]]))
+        return Page.at_once(len(found), [put.body for put in found[start : start + rows]])
 
     async def check(self) -> list[Check]:
         spaces = [Check(f"{uid} shard 0 replica 0", True, "") for uid in self.spaces]
@@ -69,10 +69,6 @@ class Oracle:
 
     async def close(self) -> None:
         pass
-
-
-async def _batches(bodies: list[bytes]) -> AsyncIterator[list[bytes]]:
-    yield bodies
 
 
 def _sorted(found: list[Put], key: p.SortKey, what: str) -> list[Put]:

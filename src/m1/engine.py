@@ -64,6 +64,7 @@ class Page:
 
     Use it as `async with page:` and iterate once; leaving the block frees what the page
     holds, read to the end or not. Iterating raises Unavailable where reading fails midway.
+    A page with few items has them already, as `whole`.
     """
 
     def __init__(
@@ -71,10 +72,17 @@ class Page:
         count: int,
         batches: AsyncIterator[Sequence[bytes]],
         release: Callable[[], None] = lambda: None,
+        whole: Sequence[bytes] | None = None,
     ) -> None:
         self.count = count
+        self.whole = whole
         self._batches = batches
         self._release = release
+
+    @classmethod
+    def at_once(cls, count: int, bodies: Sequence[bytes]) -> Self:
+        """Make a page of items that were read already."""
+        return cls(count, _one_batch(bodies), whole=bodies)
 
     def __aiter__(self) -> AsyncIterator[Sequence[bytes]]:
         return self._batches
@@ -93,6 +101,10 @@ class Page:
     def close(self) -> None:
         """Free what the page holds; harmless when done already."""
         self._release()
+
+
+async def _one_batch(bodies: Sequence[bytes]) -> AsyncIterator[Sequence[bytes]]:
+    yield bodies
 
 
 class Engine(Protocol):

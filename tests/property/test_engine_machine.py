@@ -156,6 +156,6 @@ _show: Callable[..., Awaitable[None]] = Space.show
 
 def test_an_engine_that_forgets_removals_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Space, "show", _forgets_removals)
-    found_is_enough = settings(SOUND, database=None, phases=[Phase.generate])
+    found_is_enough = settings(SOUND, database=None, phases=[Phase.generate], max_examples=2_000)
     with pytest.raises(AssertionError):
         run_state_machine_as_test(EngineMachine, settings=found_is_enough)

@@ -187,7 +187,7 @@ class EmbeddedEngine:
         sizes = [index.sizes[docid] for docid in docids]
         if len(seqs) > _READ_AT_ONCE or sum(sizes) > _BATCH_BYTES:
             return self._streamed(space, count, seqs, sizes)
-        return Page(count, _one_batch(_read(self._reader, space.place.number, seqs)))
+        return Page.at_once(count, _read(self._reader, space.place.number, seqs))
 
     def _streamed(self, space: Space, count: int, seqs: list[int], sizes: list[int]) -> Page:
         moment: int | None = space.open_page()
@@ -248,10 +248,6 @@ def _batch_end(sizes: Sequence[int], begin: int) -> int:
         total += sizes[end]
         end += 1
     return end
-
-
-async def _one_batch(bodies: list[bytes]) -> AsyncIterator[list[bytes]]:
-    yield bodies
 
 
 def _read(reader: Reader, number: int, seqs: Sequence[int]) -> list[bytes]:

@@ -42,7 +42,8 @@ class Writer:
         self._disk = disk
         self._on_failure = on_failure
         self._loop = asyncio.get_running_loop()
-        self._waiting: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
+        self._gathered: list[_Work] = []
+        self._waiting: queue.SimpleQueue[list[_Work] | None] = queue.SimpleQueue()
         self._committed: asyncio.Queue[list[_Work] | None] = asyncio.Queue()
         self._thread = threading.Thread(target=self._run, name="m1-writer", daemon=True)
         self._thread.start()
@@ -57,12 +58,22 @@ class Writer:
         if self.failure is not None:
             raise _broken(self.failure)
         done: asyncio.Future[Any] = self._loop.create_future()
-        self._waiting.put(_Work(write, show, done))
+        if not self._gathered:
+            self._loop.call_soon(self._hand_over)
+        self._gathered.append(_Work(write, show, done))
         return await done
+
+    def _hand_over(self) -> None:
+        """Give the thread what came in one turn of the loop: it wakes once, and commits once."""
+        gathered, self._gathered = self._gathered, []
+        if self.failure is None:
+            self._waiting.put(gathered)
+        else:
+            _refuse(gathered, _broken(self.failure))
 
     async def close(self) -> None:
         """Finish all work that waits, and end."""
-        self._waiting.put(None)
+        self._loop.call_soon(self._waiting.put, None)
         await asyncio.wait([self._showing])
         await asyncio.to_thread(self._thread.join)
 
@@ -91,12 +102,10 @@ class Writer:
     def _next_group(self) -> tuple[list[_Work], bool]:
         """Wait for work, then take all there is; True with it when there will be no more."""
         group: list[_Work] = []
-        work = self._waiting.get()
-        while work is not None:
-            group.append(work)
-            if len(group) == _GROUP or self._waiting.empty():
+        while (gathered := self._waiting.get()) is not None:
+            group += gathered
+            if len(group) >= _GROUP or self._waiting.empty():
                 return group, False
-            work = self._waiting.get()
         return group, True
 
     def _tell(self, what: Callable[..., object], *arguments: object) -> None:
@@ -123,8 +132,7 @@ class Writer:
         while not self._committed.empty():
             _refuse(self._committed.get_nowait() or [], _broken(error))
         while not self._waiting.empty():
-            work = self._waiting.get()
-            _refuse([work] if work else [], _broken(error))
+            _refuse(self._waiting.get() or [], _broken(error))
         self._waiting.put(None)
         self._committed.put_nowait(None)
         self._on_failure(error)

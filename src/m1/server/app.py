@@ -29,7 +29,7 @@ from m1.errors import M1Error, MethodNotAllowed, NotFound, NotJson, TooLarge
 from m1.server.cors import allow_origin
 from m1.server.forms import read_form, sent_unencoded
 from m1.server.peers import Peers
-from m1.server.stream import COUNT_HEADER, NDJSON, as_json, as_lines
+from m1.server.stream import COUNT_HEADER, NDJSON, as_json, as_lines, json_of, lines_of
 
 TOKEN_HEADER = "m1-auth-token"
 
@@ -160,19 +160,25 @@ def _write(answer: Any, endpoint: Endpoint, request: Request, response: Response
         response.status = falcon.HTTP_204
     elif isinstance(answer, Page):
         request.scope[_PAGE] = answer
-        if NDJSON in (request.get_header("Accept") or ""):
-            response.content_type = NDJSON
-            response.set_header(COUNT_HEADER, str(answer.count))
-            response.stream = as_lines(answer)
-        else:
-            response.content_type = falcon.MEDIA_JSON
-            response.stream = as_json(answer)
+        _write_page(answer, request, response)
     elif endpoint.answer is Text:
         response.content_type = falcon.MEDIA_TEXT
         response.text = answer
     else:
         response.content_type = falcon.MEDIA_JSON
         response.data = msgspec.json.encode(answer)
+
+
+def _write_page(page: Page, request: Request, response: Response) -> None:
+    """Answer with a page: in one piece where it is read already, else as a stream."""
+    lines = NDJSON in (request.get_header("Accept") or "")
+    response.content_type = NDJSON if lines else falcon.MEDIA_JSON
+    if lines:
+        response.set_header(COUNT_HEADER, str(page.count))
+    if page.whole is None:
+        response.stream = as_lines(page) if lines else as_json(page)
+    else:
+        response.data = lines_of(page.whole) if lines else json_of(page.count, page.whole)
 
 
 async def _refuse(request: Request, response: Response, error: Exception, _: object) -> None:

@@ -13,24 +13,39 @@ from m1.engine import Page
 NDJSON = "application/x-ndjson"
 COUNT_HEADER = "m1-count"
 
+_TAIL = b"]}"
 _CHUNK_BYTES = 128 * 1024
 
 
+def json_of(count: int, bodies: Sequence[bytes]) -> bytes:
+    """Give a whole page as one JSON map."""
+    return _head(count) + b",".join(bodies) + _TAIL
+
+
 async def as_json(page: Page) -> AsyncIterator[bytes]:
-    """Yield the page as one JSON map; the closing bracket only when all went well."""
-    before = f'{{"count":{page.count},"items":['.encode()
+    """Yield a page as one JSON map; the closing bracket only when all went well."""
+    before = _head(page.count)
     async for bodies in page:
         for some in _chunks(bodies):
             yield before + b",".join(some)
             before = b","
-    yield b"]}" if before == b"," else before + b"]}"
+    yield _TAIL if before == b"," else before + _TAIL
+
+
+def _head(count: int) -> bytes:
+    return f'{{"count":{count},"items":['.encode()
+
+
+def lines_of(bodies: Sequence[bytes]) -> bytes:
+    """Give items one a line."""
+    return b"".join([_one_line(body) + b"\n" for body in bodies])
 
 
 async def as_lines(page: Page) -> AsyncIterator[bytes]:
     """Yield the items of the page, one a line."""
     async for bodies in page:
         for some in _chunks(bodies):
-            yield b"\n".join(map(_one_line, some)) + b"\n"
+            yield lines_of(some)
 
 
 def _one_line(body: bytes) -> bytes:
