@@ -725,7 +725,9 @@ def quickstarted(
 ) -> Iterator[Started]:
     """Start with --quickstart and read up to the last line of those to paste."""
     command = [*WAYS[way], "--quickstart", "--port", "0", *flags]
-    with started(command, _user(directory, way, **variables), directory, "curl http", 2) as server:
+    with started(
+        command, _user(directory, way, **variables), directory, "curl -s http", 2
+    ) as server:
         yield server
 
 
@@ -830,7 +832,7 @@ def test_a_quickstart_keeps_the_other_environments(tmp_path: Path) -> None:
 def test_a_quickstart_can_come_from_the_environment(tmp_path: Path) -> None:
     variables = {"M1_QUICKSTART": "true", "M1_PORT": "0"}
     with started(
-        ["m1", "serve"], _user(tmp_path, **variables), tmp_path, until="curl http"
+        ["m1", "serve"], _user(tmp_path, **variables), tmp_path, until="curl -s http"
     ) as server:
         assert server.url.startswith("http://127.0.0.1:")
 

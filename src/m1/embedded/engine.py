@@ -83,10 +83,11 @@ class EmbeddedEngine:
             if version != self._saved.version:
                 return False
             saved = Saved(document, version + 1)
-            await self._writer.do(
-                lambda disk: disk.save_catalog(saved.document, saved.version), _nothing
-            )
-            self._saved = saved
+
+            async def show() -> None:
+                self._saved = saved
+
+            await self._writer.do(lambda disk: disk.save_catalog(document, version + 1), show)
             return True
 
     # --- spaces ---

@@ -66,9 +66,9 @@ def _lines(url: str, user: str, password: str | None) -> str:
             "or by curl:",
             "",
             f"  export myToken=$({call} auth -username {user})",
-            f"  curl {url}/session/update -d 'store={_STORE}&ops=[{{\"upsert\": [{item}]}}]' "
+            f"  curl -s {url}/session/update -d 'store={_STORE}&ops=[{{\"upsert\": [{item}]}}]' "
             '-H "m1-auth-token: $myToken"',
-            f"  curl {url}/session/query -d 'store={_STORE}&q=user.name:Ada' "
+            f"  curl -s {url}/session/query -d 'store={_STORE}&q=user.name:Ada' "
             '-H "m1-auth-token: $myToken"',
             "",
         ]
