@@ -18,17 +18,16 @@ EVERYTHING: tuple[Plan, tuple[()], int, int] = (All(), (), 0, 5_000)
 CASES: list[dict[str, Any]] = EVALUATED["cases"]
 
 
-def test_every_evaluated_case_gives_the_ids_in_order(on_engine: OnEngine) -> None:
-    async def story(engine: Engine) -> None:
-        key = EVALUATED["key"]
-        await engine.update("s", [put(item, key) for item in EVALUATED["docs"]])
-        for case in CASES:
-            found = await ids(
-                engine, case["q"], case.get("sort", ""), now=EVALUATED["now"], key=key
-            )
-            assert found == case["ids"], case
+async def put_all_and_ask_all(engine: Engine) -> None:
+    key = EVALUATED["key"]
+    await engine.update("s", [put(item, key) for item in EVALUATED["docs"]])
+    for case in CASES:
+        sort, now = case.get("sort", ""), EVALUATED["now"]
+        assert await ids(engine, case["q"], sort, now=now, key=key) == case["ids"], case
 
-    on_engine(story)
+
+def test_every_evaluated_case_gives_the_ids_in_order(on_engine: OnEngine) -> None:
+    on_engine(put_all_and_ask_all)
 
 
 def test_the_cases_hold_after_every_item_was_replaced_many_times(on_engine: OnEngine) -> None:
@@ -37,12 +36,7 @@ def test_the_cases_hold_after_every_item_was_replaced_many_times(on_engine: OnEn
         filler = [{key: item["session"]["id"], "v": f"filler {item}"} for item in EVALUATED["docs"]]
         for _ in range(60):
             await engine.update("s", [put(item, key) for item in filler])
-        await engine.update("s", [put(item, key) for item in EVALUATED["docs"]])
-        for case in CASES:
-            found = await ids(
-                engine, case["q"], case.get("sort", ""), now=EVALUATED["now"], key=key
-            )
-            assert found == case["ids"], case
+        await put_all_and_ask_all(engine)
 
     on_engine(story)
 

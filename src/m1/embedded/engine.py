@@ -8,6 +8,7 @@ runs without a lock, sees one moment, and reads its rows at leisure.
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
@@ -25,8 +26,12 @@ from m1.terms import leaves
 
 _READ_AT_ONCE = 100
 """So many rows are read within the query itself; more are streamed."""
+_TOLD_EVERY = 50_000
 _BATCH_BYTES = 128 * 1024
 _BATCH_ROWS = 1_000
+
+
+_log = logging.getLogger("m1")
 
 
 async def _nothing() -> None:
@@ -63,7 +68,9 @@ class EmbeddedEngine:
     def _restored(self, place: Place) -> Space:
         space = Space(place)
         outdated: list[int] = []
-        for row in self._disk.load_rows(place.number):
+        for count, row in enumerate(self._disk.load_rows(place.number), 1):
+            if count % _TOLD_EVERY == 0:
+                _log.info("space %s: %d rows read, the index is being built", place.uid, count)
             body = row.body or b"{}"
             outdated += space.restore(row, len(body), leaves(read(body)))
         if outdated:
