@@ -100,6 +100,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         """Keep quiet."""
 
 
+def _hear_interrupts() -> None:
+    """Undo what a shell does to jobs in the background: they do not hear Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class M1:
     """Runs the command with a home of its own."""
 
@@ -129,6 +134,7 @@ class M1:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=self.environment,
+            preexec_fn=_hear_interrupts,
         )
 
     def on_terminal(self, *arguments: str, typed: str = "") -> tuple[int, str]:

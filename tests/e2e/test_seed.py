@@ -225,9 +225,10 @@ def test_the_line_for_query_on_an_empty_store_finds_nothing(stash: Server, line:
 
 
 def test_the_answer_to_a_query_is_a_stream(stash: Server) -> None:
-    assert "transfer-encoding: chunked" in in_shell(
-        stash, CURL["query"].replace("curl ", "curl -si ")
-    )
+    items = [{"session": {"id": str(n)}, "_m1": {"ip": "64.150.5.135"}} for n in range(200)]
+    assert stash.call("session/update", store="stash", ops=json.dumps([{"upsert": items}])).status
+    line = CURL["query"].replace("curl ", "curl -si ").replace("store=", "rows=200&store=")
+    assert "transfer-encoding: chunked" in in_shell(stash, line)
 
 
 @pytest.mark.parametrize("line", [CURL["list"], M1["list"]])
