@@ -50,6 +50,13 @@ class Row(NamedTuple):
         head = f"{self.seq} {len(self.id)} {self.id} {self.body is None}".encode()
         return zlib.crc32(self.body or b"", zlib.crc32(head))
 
+    def is_intact(self, crc: int) -> bool:
+        """Tell whether this is what was written; damage may have changed even the types."""
+        try:
+            return self.checksum() == crc
+        except TypeError:
+            return False
+
 
 class Space(NamedTuple):
     """A space as the disk knows it."""
@@ -103,11 +110,11 @@ class Disk:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Raise DamagedData where SQLite finds in the block that the file makes no sense."""
+        """Raise StartError where the file cannot be read in the block, or makes no sense."""
         try:
             yield
         except sqlite3.DatabaseError as error:
-            raise self._damaged(str(error)) from error
+            raise self._unusable(error) from error
 
     def load_catalog(self) -> Saved:
         """Give the saved catalog; raises DamagedData."""
@@ -115,19 +122,16 @@ class Disk:
         if row is None:
             return Saved(b"", 0)
         version, document, crc = row
-        if zlib.crc32(document, version) != crc:
+        if not isinstance(document, bytes) or zlib.crc32(document, version) != crc:
             raise self._damaged("the catalog fails its checksum")
         return Saved(document, version)
 
-    def load_spaces(self) -> list[Space]:
-        """Give the spaces that were not removed, and let go of the rest."""
-        for (number,) in self._connection.execute(
-            "SELECT number FROM spaces WHERE uid IS NULL"
-        ).fetchall():
-            with self.transaction():
-                self.drop_table(number)
+    def load_spaces(self) -> tuple[list[Space], list[int]]:
+        """Give the spaces, and the numbers of those that were removed and still have rows."""
         found = self._connection.execute("SELECT number, uid FROM spaces ORDER BY number")
-        return [Space(*row) for row in found]
+        spaces = [Space(*row) for row in found]
+        removed = [space.number for space in spaces if space.uid is None]
+        return [space for space in spaces if space.uid is not None], removed
 
     def load_rows(self, number: int) -> Iterator[Row]:
         """Yield every row of a space by ascending seq; raises DamagedData."""
@@ -135,7 +139,7 @@ class Disk:
             f"SELECT seq, id, body, crc FROM items_{number} ORDER BY seq"
         ):
             row = Row(seq, id, body)
-            if row.checksum() != crc:
+            if not row.is_intact(crc):
                 raise self._damaged(f"row {seq} of items_{number} fails its checksum")
             yield row
 
@@ -229,7 +233,7 @@ class Reader:
             for seq, id, body, crc in self._connection.execute(
                 f"SELECT seq, id, body, crc FROM items_{number} WHERE seq IN ({marks})", some
             ):
-                if Row(seq, id, body).checksum() != crc:
+                if not Row(seq, id, body).is_intact(crc):
                     raise OSError(f"row {seq} of items_{number} fails its checksum")
                 found[seq] = body
         if len(found) != len(seqs):
@@ -245,7 +249,8 @@ def _lock(directory: Path) -> IO[bytes]:
     """Make the directory ours alone: another server on it would tear the data apart."""
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        directory.chmod(0o700)
+        if not any(directory.iterdir()) or (directory / _FILE).exists():
+            directory.chmod(0o700)  # it is ours: nobody else's rights depend on it
         handle = open(os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600), "wb")  # noqa: SIM115
     except OSError as error:
         raise StartError(f"cannot use the data directory {directory}: {error.strerror}") from error
@@ -296,6 +301,8 @@ def _set_durable(connection: sqlite3.Connection) -> None:
     """
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA fullfsync = ON")  # macOS: a plain fsync stops at the drive's cache
+    connection.execute("PRAGMA checkpoint_fullfsync = ON")
     connection.execute("PRAGMA temp_store = MEMORY")
 
 

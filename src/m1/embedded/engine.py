@@ -38,6 +38,10 @@ async def _nothing() -> None:
     pass
 
 
+def _nothing_undone() -> None:
+    pass
+
+
 class EmbeddedEngine:
     """Keeps the Engine protocol on one data directory; used by one event loop."""
 
@@ -54,28 +58,26 @@ class EmbeddedEngine:
         try:
             with self._disk.reading():
                 self._saved = self._disk.load_catalog()
-                places = self._disk.load_spaces()
+                places, removed = self._disk.load_spaces()
                 self._spaces = {place.uid: self._restored(place) for place in places}
         except BaseException:
             self._disk.close()
             raise
-        self._next_number = max((place.number for place in places), default=0) + 1
+        self._next_number = max([place.number for place in places] + removed, default=0) + 1
         self._readers: list[Reader] = []
         self._reader = Reader(self._disk.file)
         self._dropping: set[asyncio.Task[None]] = set()
         self._writer = Writer(self._disk, on_failure)
+        for number in removed:
+            self._drop(number)
 
     def _restored(self, place: Place) -> Space:
         space = Space(place)
-        outdated: list[int] = []
         for count, row in enumerate(self._disk.load_rows(place.number), 1):
             if count % _TOLD_EVERY == 0:
                 _log.info("space %s: %d rows read, the index is being built", place.uid, count)
             body = row.body or b"{}"
-            outdated += space.restore(row, len(body), leaves(read(body)))
-        if outdated:
-            with self._disk.transaction():
-                self._disk.delete(place.number, outdated)
+            space.restore(row, len(body), leaves(read(body)))
         return space
 
     # --- the catalog ---
@@ -132,12 +134,19 @@ class EmbeddedEngine:
 
         Nobody waits for it: rows that a stopped server leaves behind go at its next start.
         """
-        if space.open_pages or not space.removed:
-            return
-        number = space.place.number
+        if space.removed and not space.open_pages and not space.dropped:
+            space.dropped = True
+            self._drop(space.place.number)
+
+    def _drop(self, number: int) -> None:
         task = asyncio.create_task(self._writer.do(lambda disk: disk.drop_table(number), _nothing))
         self._dropping.add(task)
-        task.add_done_callback(self._dropping.discard)
+        task.add_done_callback(self._dropped)
+
+    def _dropped(self, task: asyncio.Task[None]) -> None:
+        self._dropping.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            _log.warning("rows of a removed store stay until the next start: %s", task.exception())
 
     async def fence_space(self, uid: str, closed: bool) -> None:
         """See Engine."""
@@ -148,7 +157,11 @@ class EmbeddedEngine:
         space = self._space(uid)
         _check_open(space)
         space.fenced = True
-        await self._writer.do(lambda disk: None, _nothing)
+        try:
+            await self._writer.do(lambda disk: None, _nothing)
+        except BaseException:
+            space.fenced = False
+            raise
 
     def _space(self, uid: str) -> Space:
         space = self._spaces.get(uid)
@@ -170,18 +183,47 @@ class EmbeddedEngine:
             disk.delete(number, dead)
             disk.append(number, rows)
 
-        try:
-            await self._writer.do(write, lambda: space.show(changes, rows))
-        except Unavailable:
-            space.give_back_dead(dead)
-            raise
+        async def show() -> None:
+            if dead:
+                space.dead_are_deleted()
+            await space.show(changes, rows)
+
+        await self._writer.do(write, show, space.give_back_dead if dead else _nothing_undone)
 
     async def query(
         self, uid: str, plan: Plan, order: Sequence[SortKey], start: int, rows: int
     ) -> Page:
         """See Engine."""
         space = self._space(uid)
-        index = space.index
+        moment: int | None = space.open_page()
+
+        def release() -> None:
+            nonlocal moment
+            if moment is not None:
+                space.close_page(moment)
+                moment = None
+                self._drop_if_unread(space)
+
+        try:
+            page = await self._page(space, plan, order, start, rows, release)
+        except BaseException:
+            release()
+            raise
+        if page.whole is not None:
+            release()
+        return page
+
+    async def _page(
+        self,
+        space: Space,
+        plan: Plan,
+        order: Sequence[SortKey],
+        start: int,
+        rows: int,
+        release: Callable[[], None],
+    ) -> Page:
+        """Find and order at one moment; a small page is read within it."""
+        index, number = space.index, space.place.number
         index.pin()
         try:
             matched = await space.match_patterns(plan)
@@ -194,20 +236,8 @@ class EmbeddedEngine:
         seqs = [index.seqs[docid] for docid in docids]
         sizes = [index.sizes[docid] for docid in docids]
         if len(seqs) > _READ_AT_ONCE or sum(sizes) > _BATCH_BYTES:
-            return self._streamed(space, count, seqs, sizes)
-        return Page.at_once(count, _read(self._reader, space.place.number, seqs))
-
-    def _streamed(self, space: Space, count: int, seqs: list[int], sizes: list[int]) -> Page:
-        moment: int | None = space.open_page()
-
-        def release() -> None:
-            nonlocal moment
-            if moment is not None:
-                space.close_page(moment)
-                moment = None
-                self._drop_if_unread(space)
-
-        return Page(count, self._stream(space.place.number, seqs, sizes), release)
+            return Page(count, self._stream(number, seqs, sizes), release)
+        return Page.at_once(count, _read(self._reader, number, seqs))
 
     async def _stream(
         self, number: int, seqs: list[int], sizes: list[int]

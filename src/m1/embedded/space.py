@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
 from m1.embedded.disk import Row
@@ -23,7 +24,10 @@ from m1.terms import Leaf
 
 _STAGED_AT_ONCE = 100
 _SWEEP_STEPS = 2
-_MATCHED_AT_ONCE = 20_000
+_DELETED_AT_ONCE = 1_000
+_MATCHED_AT_ONCE = 5_000
+
+_matchers = ThreadPoolExecutor(2, thread_name_prefix="m1-match")
 
 
 class Space:
@@ -34,19 +38,24 @@ class Space:
         self.index = Index()
         self.fenced = False
         self.removed = False
+        self.dropped = False
         self._next_seq = 1
         self._moment = 0
         self._open: list[int] = []
         self._dead: deque[tuple[int, list[int]]] = deque()
+        self._taken: list[int] = []
 
     # --- updates ---
 
-    def restore(self, row: Row, size: int, leaves: Sequence[Leaf]) -> list[int]:
-        """Take a row as it was found on disk, in the order of seq; give those it outdates."""
+    def restore(self, row: Row, size: int, leaves: Sequence[Leaf]) -> None:
+        """Take a row as it was found on disk, in the order of seq."""
         self._next_seq = row.seq + 1
         if row.body is None:
-            return [*self.index.show((), (row.id,)), row.seq]
-        return self.index.show((self.index.stage(row.id, row.seq, size, leaves),), ())
+            dead = [*self.index.show((), (row.id,)), row.seq]
+        else:
+            dead = self.index.show((self.index.stage(row.id, row.seq, size, leaves),), ())
+        if dead:
+            self._dead.append((0, dead))
 
     def rows_of(self, changes: Sequence[Change]) -> list[Row]:
         """Give the rows that write these changes down, numbered after all given before."""
@@ -77,16 +86,27 @@ class Space:
     # --- rows that died ---
 
     def take_dead(self) -> list[int]:
-        """Take the rows that no open page can ask for, to delete them."""
-        oldest = min(self._open, default=self._moment)
-        taken: list[int] = []
-        while self._dead and self._dead[0][0] <= oldest:
-            taken += self._dead.popleft()[1]
-        return taken
+        """Take some of the rows that no open page can ask for, to delete them.
 
-    def give_back_dead(self, seqs: list[int]) -> None:
-        """Take back rows that could not be deleted after all."""
-        self._dead.appendleft((0, seqs))
+        They come in the order in which they died, and no more come before it was said what
+        became of them: the row that says that an item was removed must never be deleted
+        before the rows of the item itself.
+        """
+        if self._taken:
+            return []
+        oldest = min(self._open, default=self._moment)
+        while self._dead and self._dead[0][0] <= oldest and len(self._taken) < _DELETED_AT_ONCE:
+            self._taken += self._dead.popleft()[1]
+        return self._taken
+
+    def dead_are_deleted(self) -> None:
+        """Be told that the rows that were taken are gone."""
+        self._taken = []
+
+    def give_back_dead(self) -> None:
+        """Be told that the rows that were taken could not be deleted after all."""
+        self._dead.appendleft((0, self._taken))
+        self._taken = []
 
     # --- pages ---
 
@@ -112,17 +132,19 @@ class Space:
         The sweep must be kept waiting: then what came meanwhile is what stands last.
         """
         begun: list[tuple[Pattern, int, list[str]]] = []
+        loop = asyncio.get_running_loop()
         for pattern in self._costly_patterns(plan):
             texts = list(self.index.paths[pattern.path].numbered)
-            found = await asyncio.to_thread(matching, pattern, texts)
+            found = await loop.run_in_executor(_matchers, matching, pattern, texts)
             begun.append((pattern, len(texts), found))
         for pattern, known, found in begun:
             numbered = self.index.paths[pattern.path].numbered
             found += matching(pattern, islice(reversed(numbered), len(numbered) - known))
         return {pattern: found for pattern, _, found in begun}
 
-    def _costly_patterns(self, plan: Plan) -> Iterator[Pattern]:
-        for pattern in patterns_of(plan):
-            terms = self.index.paths.get(pattern.path)
-            if terms is not None and len(terms.numbered) > _MATCHED_AT_ONCE:
-                yield pattern
+    def _costly_patterns(self, plan: Plan) -> list[Pattern]:
+        """Give the patterns of a plan, if together they have many texts to look at."""
+        paths = self.index.paths
+        patterns = [pattern for pattern in patterns_of(plan) if pattern.path in paths]
+        texts = sum(len(paths[pattern.path].numbered) for pattern in patterns)
+        return patterns if texts > _MATCHED_AT_ONCE else []

@@ -15,6 +15,7 @@ failed must not be tried again, since the system may call lost pages written.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import sqlite3
 import threading
@@ -28,9 +29,14 @@ _GROUP = 512
 _DISK_FULL_RETRY = 5
 
 
+def _nothing() -> None:
+    pass
+
+
 class _Work(NamedTuple):
     write: Callable[[Disk], None]
     show: Callable[[], Awaitable[Any]]
+    undo: Callable[[], None]
     done: asyncio.Future[Any]
 
 
@@ -39,6 +45,7 @@ class Writer:
 
     def __init__(self, disk: Disk, on_failure: Callable[[BaseException], None]) -> None:
         self.failure: BaseException | None = None
+        self._closed = False
         self._disk = disk
         self._on_failure = on_failure
         self._loop = asyncio.get_running_loop()
@@ -49,18 +56,25 @@ class Writer:
         self._thread.start()
         self._showing = asyncio.create_task(self._show())
 
-    async def do(self, write: Callable[[Disk], None], show: Callable[[], Awaitable[Any]]) -> Any:
+    async def do(
+        self,
+        write: Callable[[Disk], None],
+        show: Callable[[], Awaitable[Any]],
+        undo: Callable[[], None] = _nothing,
+    ) -> Any:
         """Write, commit, show; give what `show` gives.
 
-        Raises Unavailable where it could not be written. A caller who is cancelled leaves
-        the work going on.
+        Raises Unavailable where it could not be written, having called `undo`. A caller who
+        is cancelled leaves the work going on.
         """
         if self.failure is not None:
             raise _broken(self.failure)
+        if self._closed:
+            raise Unavailable("the server is ending")
         done: asyncio.Future[Any] = self._loop.create_future()
         if not self._gathered:
             self._loop.call_soon(self._hand_over)
-        self._gathered.append(_Work(write, show, done))
+        self._gathered.append(_Work(write, show, undo, done))
         return await done
 
     def _hand_over(self) -> None:
@@ -73,6 +87,7 @@ class Writer:
 
     async def close(self) -> None:
         """Finish all work that waits, and end."""
+        self._closed = True
         self._loop.call_soon(self._waiting.put, None)
         await asyncio.wait([self._showing])
         await asyncio.to_thread(self._thread.join)
@@ -96,7 +111,7 @@ class Writer:
             except BaseException as error:
                 return self._tell(self._fail, error, group)
             else:
-                self._tell(self._committed.put_nowait, group)
+                self._tell(self._to_be_shown, group)
         return self._tell(self._committed.put_nowait, None)
 
     def _next_group(self) -> tuple[list[_Work], bool]:
@@ -112,6 +127,12 @@ class Writer:
         self._loop.call_soon_threadsafe(what, *arguments)
 
     # --- on the event loop ---
+
+    def _to_be_shown(self, group: list[_Work]) -> None:
+        if self.failure is None:
+            self._committed.put_nowait(group)
+        else:
+            _refuse(group, _broken(self.failure))
 
     async def _show(self) -> None:
         group: list[_Work] = []
@@ -131,8 +152,9 @@ class Writer:
         _refuse(group, _broken(error))
         while not self._committed.empty():
             _refuse(self._committed.get_nowait() or [], _broken(error))
-        while not self._waiting.empty():
-            _refuse(self._waiting.get() or [], _broken(error))
+        with contextlib.suppress(queue.Empty):  # the thread may be faster at taking them
+            while True:
+                _refuse(self._waiting.get_nowait() or [], _broken(error))
         self._waiting.put(None)
         self._committed.put_nowait(None)
         self._on_failure(error)
@@ -140,6 +162,7 @@ class Writer:
 
 def _refuse(group: list[_Work], error: Unavailable) -> None:
     for work in group:
+        work.undo()
         if not work.done.done():
             work.done.set_exception(error)
 
