@@ -2,8 +2,8 @@
 
 A token is signed, not stored: `base64(JSON of [version, key, user, epoch, address, issued,
 expires, nonce]).base64(HMAC-SHA256)`, times in epoch milliseconds. It is good as long as
-its user has the epoch that it carries: a new password, new rights or a removed user end
-all tokens of before, wherever they are, without a list of them.
+its user has the epoch that it carries: a new password or a removed user end all tokens of
+before, wherever they are, without a list of them. Rights are those of the moment.
 
 Passwords are kept as argon2id hashes (19 MiB, 2 passes), made two at a time beside the
 event loop. Failed logins are slowed down by address and user, never locked out.
@@ -35,6 +35,7 @@ ANY_ADDRESS = "..."
 MAX_PASSWORD_BYTES = 1_024
 
 _USER_NAME = re.compile(r"[A-Za-z0-9_.@+-]{1,128}")
+_LONGEST_USER_NAME = 129
 _HASHING_AT_ONCE = 2
 _HASHING_WAITING = 32
 _FREE_FAILURES = 10
@@ -185,6 +186,7 @@ class Passwords:
         Raises Unauthorized, the same for an unknown user as for a wrong password, and
         TooManyLogins where too many failed before.
         """
+        user = user[:_LONGEST_USER_NAME]  # a longer one is nobody's, and is not worth remembering
         self._slow_down((user, address), now)
         self._slow_down(("", address), now)
         known = catalog.users.get(user)

@@ -16,8 +16,8 @@ from m1.values import Scalar, text_of
 
 MAX_PATH_BYTES = 2_000
 MAX_ID_BYTES = 512
-_SURELY_SHORT = MAX_PATH_BYTES // 4
-"""So many characters are never more bytes than a path may have."""
+_SURELY_SHORT = MAX_LEVELS - 1
+"""A path of so many characters has neither too many bytes nor too many levels."""
 
 
 def scalars(item: dict[str, Any]) -> list[tuple[str, Scalar]]:
@@ -48,6 +48,8 @@ def scalars(item: dict[str, Any]) -> list[tuple[str, Scalar]]:
 def _check_path(path: str) -> None:
     if "\0" in path:
         raise BadRequest(f"the path {path[:40]!r} holds a NUL character")
+    if path.count(".") >= MAX_LEVELS:
+        raise BadRequest(f"the path {path[:40]}... has more than {MAX_LEVELS} levels")
     if len(path.encode()) > MAX_PATH_BYTES:
         raise BadRequest(f"the path {path[:40]}... is longer than {MAX_PATH_BYTES} bytes")
 

@@ -41,7 +41,7 @@ class AuthApi:
         else:
             await self._check(catalog, username, password, call.address)
         address = call.address if ip is None else _address(ip)
-        return Text(issue_token(await self._catalog.get(), username, address, call.now, ttl))
+        return Text(issue_token(catalog, username, address, call.now, ttl))
 
     async def _check(self, catalog: Catalog, user: str, password: str, address: str) -> None:
         await self._passwords.check(catalog, user, password, address, time.monotonic())

@@ -124,6 +124,10 @@ Positive = Annotated[int, Long(1)]
 NameList = Annotated[tuple[str, ...], Names()]
 
 
+class Rest(dict[str, str]):
+    """All parameters that are not declared, by their names."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """One parameter of an endpoint."""
@@ -154,17 +158,19 @@ class Endpoint:
     verbs: tuple[str, ...]
     rights: tuple[str, ...] | None
     parameters: tuple[Parameter, ...]
-    open: bool
-    """Whether parameters of any other name are taken too, as texts."""
+    rest: str | None
+    """The argument that gets the parameters of any other name, as texts."""
     answer: Any
     help: str
 
     def read(self, values: Mapping[str, Value]) -> dict[str, Any]:
         """Read the parameters of a call; raises BadRequest for the first that cannot be."""
         read = {parameter.name: parameter.read(values) for parameter in self.parameters}
-        if self.open:
+        if self.rest is not None:
             others = values.keys() - read.keys()
-            read |= {name: Parameter(name, Kind(), True, None).read(values) for name in others}
+            read[self.rest] = {
+                name: Parameter(name, Kind(), True, None).read(values) for name in others
+            }
         return read
 
 
@@ -190,9 +196,9 @@ def endpoint(
             parameters=tuple(
                 _parameter(parameter, hints[parameter.name])
                 for parameter in signature
-                if parameter.kind is not parameter.VAR_KEYWORD
+                if hints[parameter.name] is not Rest
             ),
-            open=any(parameter.kind is parameter.VAR_KEYWORD for parameter in signature),
+            rest=next((each.name for each in signature if hints[each.name] is Rest), None),
             answer=hints["return"],
             help=inspect.getdoc(method) or "",
         )

@@ -62,6 +62,20 @@ class Stamp:
         return additions
 
 
+def check_paths(ip_path: str, received_path: str) -> None:
+    """Raise BadRequest where not all that the server adds would have a place of its own."""
+    paths = {
+        "property-ip": ip_path,
+        "property-received": received_path,
+        "the server": _LAST_UPDATED,
+        "the server's geo": _GEO,
+    }
+    for name, path in paths.items():
+        for other, above in paths.items():
+            if name != other and (path == above or path.startswith(above + ".")):
+                raise BadRequest(f"{name} writes {path}, and {other} writes {above}")
+
+
 @lru_cache(maxsize=16)
 def _roots(*paths: str) -> frozenset[str]:
     """Give every key of an item by which one of these paths could begin."""

@@ -62,7 +62,7 @@ async def _copy(engine: Engine, store: Store, uid: str, key: str) -> None:
                 except BadRequest:
                     problems.lacking.append(old)
                     continue
-                problems.sharing[id].append(old)
+                problems.share(id, old)
                 puts.append(Put(id, body, leaves(item)))
             if not problems.found:
                 await engine.update(uid, puts)
@@ -75,12 +75,18 @@ class _Problems:
     def __init__(self, key: str) -> None:
         self.key = key
         self.lacking: list[str] = []
+        self._alike = False
         self.sharing: defaultdict[str, list[str]] = defaultdict(list)
 
     @property
     def found(self) -> bool:
         """Whether the copy is of no use any more."""
-        return bool(self.lacking)
+        return self._alike or bool(self.lacking)
+
+    def share(self, id: str, old: str) -> None:
+        """Note under which new id an item would be."""
+        self.sharing[id].append(old)
+        self._alike = self._alike or len(self.sharing[id]) > 1
 
     def refuse(self) -> None:
         """Raise Conflict that says how many there are and names some."""

@@ -50,7 +50,7 @@ def _description(endpoint: Endpoint) -> str:
             f"  {parameter.name:{width}}  {parameter.kind.name:8}  {need_text(parameter)}"
             for parameter in endpoint.parameters
         ]
-    elif endpoint.open:
+    elif endpoint.rest:
         lines += ["parameters: any of the names that it takes"]
     return "\n".join(lines)
 

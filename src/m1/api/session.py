@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Coroutine
+from typing import Any
 from uuid import uuid4
 
 import msgspec
@@ -18,9 +20,16 @@ from m1.engine import Page
 from m1.errors import BadRequest
 from m1.paths import MAX_PATH_BYTES
 from m1.query import parse, parse_sort, resolve
+from m1.query.plan import Plan
 
 _LARGE_OPS = 256 * 1024
 """Larger updates are read in a thread, so that others are answered meanwhile."""
+
+
+_LONG_QUERY = 4_000
+"""Longer queries are parsed in a thread."""
+
+_unfinished: set[asyncio.Task[None]] = set()
 
 
 class StoreInfo(msgspec.Struct):
@@ -89,7 +98,8 @@ class SessionApi:
         and `rows` of them from the one numbered `start` on. `rows=0` asks for the count.
         """
         found = (await self._catalog.get()).store(store)
-        plan = resolve(parse(q), call.now)
+        long = len(q) > _LONG_QUERY
+        plan = await asyncio.to_thread(_planned, q, call.now) if long else _planned(q, call.now)
         order = () if sort is None else parse_sort(sort)
         return await self._engine.query(found.uid, plan, order, start, rows)
 
@@ -111,7 +121,7 @@ class SessionApi:
         """
         (await self._catalog.get()).store(store)
         _check_key(key)
-        await rekey(self._engine, self._catalog, store, key)
+        await _to_its_end(rekey(self._engine, self._catalog, store, key))
 
     @endpoint("session/add", rights=("admin",))
     async def add(
@@ -131,11 +141,13 @@ class SessionApi:
         key = catalog.setting("property-session-id") if key is None else key
         _check_key(key)
         catalog.check_free(store)
-        added = Store(uuid4().hex, key, shards, replicas)
+        await _to_its_end(self._add(store, Store(uuid4().hex, key, shards, replicas)))
+
+    async def _add(self, name: str, added: Store) -> None:
         await self._catalog.change(lambda catalog: catalog.with_doomed(added.uid))
         try:
-            await self._engine.create_space(added.uid, shards, replicas)
-            await self._catalog.change(lambda catalog: catalog.with_store(store, added))
+            await self._engine.create_space(added.uid, added.shards, added.replicas)
+            await self._catalog.change(lambda catalog: catalog.with_store(name, added))
         except BaseException:
             await self._catalog.remove_doomed(added.uid)
             raise
@@ -148,15 +160,30 @@ class SessionApi:
     @endpoint("session/drop", rights=("admin",))
     async def drop(self, call: Call, store: str) -> None:
         """Remove a store, its configuration and its items, for good."""
+        await _to_its_end(self._drop(store))
+
+    async def _drop(self, name: str) -> None:
         uid = ""
 
         def without(catalog: Catalog) -> Catalog:
             nonlocal uid
-            uid = catalog.store(store).uid
-            return catalog.without_store(store)
+            uid = catalog.store(name).uid
+            return catalog.without_store(name)
 
         await self._catalog.change(without)
         await self._catalog.remove_doomed(uid)
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Do work of several steps as a whole, even where nobody waits for it any more."""
+    task = asyncio.create_task(work)
+    _unfinished.add(task)
+    task.add_done_callback(_unfinished.discard)
+    await asyncio.shield(task)
+
+
+def _planned(q: str, now: int) -> Plan:
+    return resolve(parse(q), now)
 
 
 def _check_key(key: str) -> None:

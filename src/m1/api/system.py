@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from m1.access import check_user_name, new_secret
-from m1.api.endpoint import Call, Names, Text, endpoint
+from m1.api.endpoint import Call, Names, Rest, Text, endpoint
+from m1.api.metadata import check_paths
 from m1.api.services import Services
 from m1.catalog import DEFAULTS, KNOWN_RIGHTS, Catalog, User
 from m1.engine import Check
@@ -107,14 +108,20 @@ class SystemApi:
         await self._set({name: value})
 
     @endpoint("system", rights=("admin",))
-    async def set_several(self, call: Call, **settings: str) -> None:
+    async def set_several(self, call: Call, settings: Rest) -> None:
         """Set the settings that are given as parameters, by their names; all or none."""
         await self._set(settings)
 
     async def _set(self, settings: dict[str, str]) -> None:
         for name, value in settings.items():
             _check_setting(name, value)
-        await self._catalog.change(lambda catalog: catalog.with_settings(settings))
+
+        def step(catalog: Catalog) -> Catalog:
+            changed = catalog.with_settings(settings)
+            check_paths(changed.setting("property-ip"), changed.setting("property-received"))
+            return changed
+
+        await self._catalog.change(step)
 
 
 def with_first_user(catalog: Catalog, name: str, user: User) -> Catalog:

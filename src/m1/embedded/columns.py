@@ -1,6 +1,6 @@
 """One kind of value of one path, for many items at once: pairs of (docid, value).
 
-Pairs stand in the order in which they came, in two arrays that grow by doubling, so an
+Pairs stand in the order in which they came, in two arrays that grow by a quarter, so an
 item may have any number of values, or none, at no cost:
 
     docids  uint32   [ 0,   1,   1,   4 ]
@@ -53,8 +53,9 @@ class Column:
         """Move what waits into the arrays."""
         size, more = self._size, len(self._new_docids)
         if size + more > len(self._docids):
-            self._docids = np.resize(self._docids, 2 * (size + more))
-            self._values = np.resize(self._values, 2 * (size + more))
+            room = (size + more) * 5 // 4
+            self._docids = np.resize(self._docids, room)
+            self._values = np.resize(self._values, room)
         self._docids[size : size + more] = self._new_docids
         self._values[size : size + more] = self._new_values
         self._size = size + more

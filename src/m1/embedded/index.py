@@ -212,7 +212,7 @@ class Index:
             return
         for _ in range(steps):
             if next(self._sweep, self) is self:
-                if len(self._dead) < max(_SWEEP_AT_LEAST, len(self.live) // 4):
+                if len(self._dead) < max(_SWEEP_AT_LEAST, len(self.live) // 8):
                     return
                 self._sweep = self._swept()
 

@@ -11,7 +11,6 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import NamedTuple
 
 import numpy as np
 from pyroaring import BitMap
@@ -155,86 +154,81 @@ def _bitmap(docids: Docids) -> BitMap:
 # --- order -------------------------------------------------------------------------------
 
 
-class _Half(NamedTuple):
-    """Half a sort key: the numbers at a path, or the texts; items without stand last."""
-
-    path: str
-    numeric: bool
-    descending: bool
-
-
 def arrange(index: Index, found: BitMap, order: Sequence[SortKey], wanted: int) -> list[int]:
     """Give the first `wanted` of the docids found, in order; ties go by id.
 
     A key sorts by number, then by text: so items with a number come before those with a
-    text, and those before the ones with neither, in both directions.
+    text, and those before the ones with neither, in both directions. One half of a key
+    after another refines the ranks of the docids, and what can no longer be among the
+    first is let go, so all but the first look at few.
     """
-    halves = [
-        _Half(key.path, numeric, key.descending) for key in order for numeric in (True, False)
-    ]
-    return _arranged(index, found, halves, wanted)
-
-
-def _arranged(index: Index, found: BitMap, halves: list[_Half], wanted: int) -> list[int]:
-    if not halves or len(found) < 2:
+    if not order or len(found) < 2:
         return _by_id(index, found, wanted)
-    docids, values = _sort_values(index, found, halves[0])
-    arranged: list[int] = []
-    for run in _runs(docids, values, wanted):
-        if len(run) == 1:
-            arranged.append(int(run[0]))
+    docids: Docids = np.frombuffer(found.to_array(), np.uint32)
+    ranks = np.zeros(len(docids), np.int64)
+    for key in order:
+        for numeric in (True, False):
+            if len(docids) and ranks[-1] == len(docids) - 1:
+                break  # nothing ties
+            values = _sort_values(index, docids, key, numeric)
+            docids, ranks = _refined(docids, ranks, values, wanted)
+    return _ties_by_id(index, docids, ranks, wanted)
+
+
+def _sort_values(index: Index, docids: Docids, key: SortKey, numeric: bool) -> Values:
+    """Give a value a docid that ascends in the order of half a key; infinity for none."""
+    values = np.full(len(index.ids), np.inf)
+    terms = index.paths.get(key.path)
+    if terms is not None:
+        members = np.zeros(len(index.ids), bool)
+        members[docids] = True
+        if numeric:
+            having, least = terms.numbers.extremes(members, key.descending)
         else:
-            left = wanted - len(arranged)
-            arranged += _arranged(index, _bitmap(run), halves[1:], left)
-    if len(arranged) < wanted and len(docids) < len(found):
-        rest = found - _bitmap(docids)
-        arranged += _arranged(index, rest, halves[1:], wanted - len(arranged))
-    return arranged
+            ranks = _text_ranks(terms, members)
+            having, least = terms.texts.extremes(members, key.descending, ranks)
+        values[having] = -least if key.descending else least
+    return values[docids]
 
 
-def _sort_values(index: Index, found: BitMap, half: _Half) -> tuple[Docids, Values]:
-    """Give the docids that have something to sort by, and a value that ascends in order."""
-    terms = index.paths.get(half.path)
-    if terms is None:
-        return np.empty(0, np.uint32), np.empty(0)
-    members = _members(index, found)
-    if half.numeric:
-        docids, values = terms.numbers.extremes(members, half.descending)
-        return docids, -values if half.descending else values
-    return _text_values(terms, members, half.descending)
-
-
-def _members(index: Index, found: BitMap) -> Mask:
-    members = np.zeros(len(index.ids), bool)
-    members[np.frombuffer(found.to_array(), np.uint32)] = True
-    return members
-
-
-def _text_values(terms: PathTerms, members: Mask, descending: bool) -> tuple[Docids, Values]:
+def _text_ranks(terms: PathTerms, members: Mask) -> Values:
     """Rank the texts that the members have; texts alike as far as is sorted share a rank."""
     numbers = np.unique(terms.texts.values[members[terms.texts.docids]])
     heads = [terms.words[number][:SORTED_CHARACTERS] for number in numbers]
     rank_of = {head: rank for rank, head in enumerate(sorted(set(heads)))}
     ranks = np.empty(len(terms.words), np.float64)
     ranks[numbers] = [rank_of[head] for head in heads]
-    docids, values = terms.texts.extremes(members, descending, ranks)
-    return docids, -values if descending else values
+    return ranks
 
 
-def _runs(docids: Docids, values: Values, wanted: int) -> Iterator[Docids]:
-    """Yield the docids by ascending value, those of one value together, up to `wanted`."""
-    if 0 < wanted < len(values):
+def _refined(docids: Docids, ranks: Values, values: Values, wanted: int) -> tuple[Docids, Values]:
+    """Order docids by rank, then value; give the first, ties at the end too, and their ranks."""
+    if wanted < len(docids) and ranks[-1] == 0:  # the first half: select before sorting
         kept = values <= np.partition(values, wanted - 1)[wanted - 1]
-        docids, values = docids[kept], values[kept]
-    order = np.argsort(values, kind="stable")
-    docids, values = docids[order], values[order]
-    ends = np.append(np.flatnonzero(values[1:] != values[:-1]) + 1, len(values))
+        docids, ranks, values = docids[kept], ranks[kept], values[kept]
+    order = np.lexsort((values, ranks))
+    docids, ranks, values = docids[order], ranks[order], values[order]
+    steps = (ranks[1:] != ranks[:-1]) | (values[1:] != values[:-1])
+    ranks = np.concatenate(([0], np.cumsum(steps)))
+    if wanted < len(docids):
+        end = int(np.searchsorted(ranks, ranks[wanted - 1], side="right"))
+        docids, ranks = docids[:end], ranks[:end]
+    return docids, ranks
+
+
+def _ties_by_id(index: Index, docids: Docids, ranks: Values, wanted: int) -> list[int]:
+    """Give docids in the order of their ranks, those of one rank by id."""
+    arranged: list[int] = []
+    ends = np.append(np.flatnonzero(ranks[1:] != ranks[:-1]) + 1, len(docids)).tolist()
     begin = 0
-    for end in ends.tolist():
-        if begin >= wanted or end == 0:
-            return
-        yield docids[begin:end]
+    for end in ends:
+        left = wanted - len(arranged)
+        if end - begin == 1:
+            arranged.append(int(docids[begin]))
+        else:
+            arranged += _by_id(index, _bitmap(docids[begin:end]), left)
         begin = end
+    return arranged[:wanted]
 
 
 def _by_id(index: Index, found: BitMap, wanted: int) -> list[int]:

@@ -28,6 +28,7 @@ async def quickstart(services: Services, url: str, host: str) -> str:
 
     The password is in them the first time, and never again.
     """
+    Environments().save(_ENVIRONMENT, url)  # fails, if it does, before there is a password to lose
     catalog = await services.catalog.get()
     password = None
     if not catalog.initialized:
@@ -38,8 +39,7 @@ async def quickstart(services: Services, url: str, host: str) -> str:
         await SessionApi(services).add(Call(host, now), store=_STORE, shards=1, replicas=1)
         catalog = await services.catalog.get()
     user_name = _admin(catalog)
-    address = normal_address("127.0.0.1" if host == "localhost" else host)
-    token = issue_token(catalog, user_name, address, time.time_ns() // 1_000_000)
+    token = issue_token(catalog, user_name, normal_address(host), time.time_ns() // 1_000_000)
     Environments().save(_ENVIRONMENT, url, token)
     return _lines(url, user_name, password)
 

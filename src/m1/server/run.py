@@ -76,7 +76,11 @@ async def _serve(settings: Settings) -> int:
         url = _url(settings, listening)
         server = _Server(_config(app, settings), lambda: _say(f"m1 listening on {url}"))
         server.stop_on_signals()
-        lines = await quickstart(services, url, settings.host) if settings.quickstart else ""
+        lines = (
+            await quickstart(services, url, listening.getsockname()[0])
+            if settings.quickstart
+            else ""
+        )
         server.after_ready = lambda: _say(lines) if lines else None
         await server.serve(sockets=[listening])
         await engine.close()
