@@ -291,3 +291,14 @@ def test_a_server_on_ipv6_sees_ipv6_addresses(tmp_path_factory: pytest.TempPathF
         refused(six.call("session/list", token=other), 401)
         same = six.call("auth", username="admin", ip="0:0:0:0:0:0:0:1").text
         assert six.call("session/list", token=same).status == 200
+
+
+def test_any_name_may_be_a_setting_s_name_and_an_unknown_one_is_a_404(server: Server) -> None:
+    for name in ("call", "self", "settings", "nope"):
+        assert curl(server, "system", "-d", f"{name}=x").status == 404
+
+
+def test_properties_that_leave_no_room_for_each_other_are_refused(server: Server) -> None:
+    for path in ("_m1", "_m1.session", "_m1.session.lastUpdated.x", "_m1.receivedUTC"):
+        assert server.call("system/property-ip", value=path).status == 400
+    assert server.call("system/property-ip").text == "_m1.ip"

@@ -22,6 +22,8 @@ from m1.query.scanner import (
 from m1.query.words import EVERY_PATH, leaf_of, path_of
 
 MAX_CONDITIONS = 65_536
+MAX_REGEXES = 1_000
+"""More would be too many leaves anyway, and compiling each takes a millisecond."""
 MAX_LEVELS = 100
 
 Token = Match[str]
@@ -48,6 +50,7 @@ class Reader:
         self._level = Level(None, 0)
         self._outer: list[Level] = []
         self._conditions = 0
+        self._regexes = 0
         self._suffixes = ""  # those of `~` and `^` that may still follow what was read last
         self._is_word = False  # what was read last: `~` makes only a word fuzzy
         self._has_comments = "/*" in q
@@ -201,6 +204,9 @@ class Reader:
         path = self._path(at)
         if GLUED.match(self._q, self._at):
             raise BadQuery(_STRAY["/"], at)
+        self._regexes += 1
+        if self._regexes > MAX_REGEXES:
+            raise BadQuery(f"the query has more than {MAX_REGEXES} regular expressions", at)
         regex.read(pattern, at + 1)
         self._add(tree.Regex(path, pattern), at, "~^")
 

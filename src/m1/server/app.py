@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable
@@ -38,7 +39,11 @@ _ENCODING_HINT = (
     "escape: use curl --data-urlencode if the text has any of them"
 )
 _PAGE = "m1.page"
+_CLIENT = "m1.client"
+_EVERYTHING = re.compile("")
 _LARGE_BODY = 256 * 1024
+_PUBLIC_BODY = 64 * 1024
+"""The largest body where no token is asked for."""
 _log = logging.getLogger("m1")
 
 Request = falcon.asgi.Request
@@ -55,21 +60,22 @@ class App:
         self._max_body = max_body
         self._routes = _routes(services)
         self._falcon = falcon.asgi.App()
-        self._falcon.add_sink(self._answer)
+        self._falcon.add_sink(self._answer, prefix=_EVERYTHING)
         self._falcon.add_error_handler(Exception, _refuse)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one request, and free what it held however it ends."""
-        sender = _Sender(receive, send)
+        client = _Client(receive, send)
+        scope[_CLIENT] = client
         try:
-            await self._falcon(scope, receive, sender)
+            await self._falcon(scope, client.receive, client.send)
         except _ClientGone:
             pass
         except M1Error as error:
             # The answer had begun: that it stops without its end is how the client is told.
             _log.error("a stream broke: %s", error.message)
         finally:
-            sender.close()
+            client.close()
             if _PAGE in scope:
                 scope[_PAGE].close()
 
@@ -99,7 +105,7 @@ class App:
     def _route(self, path: str) -> tuple[dict[str, Bound], dict[str, str]]:
         """Find the verbs of a path, and what of the path is a parameter."""
         path = path[1:]
-        if path in self._routes:
+        if path in self._routes and "{" not in path:
             return self._routes[path], {}
         head, _, last = path.rpartition("/")
         verbs = self._routes.get(head + "/{name}")
@@ -111,25 +117,31 @@ class App:
         self, endpoint: Endpoint, named: dict[str, str], request: Request, response: Response
     ) -> dict[str, Any]:
         query, kind = request.scope["query_string"], request.content_type or ""
-        body = await self._body(request, response)
+        most = self._max_body if endpoint.rights is not None else min(self._max_body, _PUBLIC_BODY)
+        body = await _body(request, response, most)
         if len(body) > _LARGE_BODY:
             return await asyncio.to_thread(_read, endpoint, named, query, kind, body)
         return _read(endpoint, named, query, kind, body)
 
-    async def _body(self, request: Request, response: Response) -> bytes:
-        chunks: list[bytes] = []
-        size = request.content_length or 0
-        if size <= self._max_body:
-            size = 0
-            async for chunk in request.stream:
+
+async def _body(request: Request, response: Response, most: int) -> bytes:
+    """Read the whole body; raises TooLarge, and _ClientGone where it stops before its end."""
+    said = request.content_length or 0
+    chunks: list[bytes] = []
+    size = 0
+    if said <= most or not request.get_header("Expect"):  # who expects a go-ahead gets a no
+        async for chunk in request.stream:
+            size += len(chunk)
+            if size <= most:
                 chunks.append(chunk)
-                size += len(chunk)
-                if size > self._max_body:
-                    break
-        if size > self._max_body:
-            response.set_header("Connection", "close")  # nobody reads the rest
-            raise TooLarge(f"the body is larger than {self._max_body} bytes")
-        return b"".join(chunks)
+            elif size > 2 * most:  # so much is read on, that a client may come to see the answer
+                break
+    if max(said, size) > most:
+        response.set_header("Connection", "close")
+        raise TooLarge(f"the body is larger than {most} bytes")
+    if request.scope[_CLIENT].left:
+        raise _ClientGone
+    return b"".join(chunks)
 
 
 def _routes(services: Services) -> dict[str, dict[str, Bound]]:
@@ -183,6 +195,8 @@ def _write_page(page: Page, request: Request, response: Response) -> None:
 
 async def _refuse(request: Request, response: Response, error: Exception, _: object) -> None:
     """Turn whatever was raised into the one error body."""
+    if isinstance(error, _ClientGone):
+        raise error
     if isinstance(error, M1Error) and error.status != M1Error.status:
         status, message = error.status, error.message
         if error.retry_after is not None:
@@ -202,30 +216,38 @@ class _ClientGone(Exception):
     """The client left before the whole answer was sent."""
 
 
-class _Sender:
-    """Sends an answer, and stops a streamed one when its reader leaves.
+class _Client:
+    """The other end of a request: notes when it leaves, and stops a streamed answer then.
 
-    A server drops what is sent to a reader who left; without this, the rest of a long
-    page would be read for nobody.
+    A request that breaks off would otherwise look like one that is shorter, and the rest of
+    a long page would be read for nobody, since a server drops what it cannot send.
     """
 
     def __init__(self, receive: Any, send: Any) -> None:
         self._receive = receive
         self._send = send
-        self._left: asyncio.Task[None] | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self.left = False
 
-    async def __call__(self, message: Any) -> None:
-        if self._left is not None and self._left.done():
+    async def receive(self) -> Any:
+        """Give what comes of the request."""
+        event = await self._receive()
+        self.left = self.left or event["type"] == "http.disconnect"
+        return event
+
+    async def send(self, message: Any) -> None:
+        """Send a part of the answer; raises _ClientGone where nobody is there any more."""
+        if self._watch is not None and self.left:
             raise _ClientGone
         await self._send(message)
-        if self._left is None and message.get("more_body"):
-            self._left = asyncio.create_task(self._wait_until_left())
+        if self._watch is None and message.get("more_body"):
+            self._watch = asyncio.create_task(self._wait_until_left())
 
     async def _wait_until_left(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
+        while not self.left:
+            await self.receive()
 
     def close(self) -> None:
         """Watch no longer."""
-        if self._left is not None:
-            self._left.cancel()
+        if self._watch is not None:
+            self._watch.cancel()

@@ -22,8 +22,7 @@ from m1.api.geo import Geo
 from m1.api.services import Services
 from m1.catalog import SharedCatalog
 from m1.embedded import EmbeddedEngine
-from m1.engine import Engine
-from m1.errors import Failure, StartError
+from m1.errors import Failure, M1Error, StartError
 from m1.server import log
 from m1.server.app import App
 from m1.server.peers import Peers
@@ -59,46 +58,41 @@ def _tune_interpreter() -> None:
 async def _serve(settings: Settings) -> int:
     _check_tls(settings)
     listening = _bound(settings.host, settings.port)
-    failed = False
+    failures: list[BaseException] = []
+    stop: list[Callable[[], None]] = []
 
     def on_failure(error: BaseException) -> None:
-        nonlocal failed
-        failed = True
         _log.critical("the data can no longer be written, ending: %s", error, exc_info=error)
-        server.stop()
+        failures.append(error)
+        for each in stop:
+            each()
 
-    with contextlib.ExitStack() as stack:
-        stack.callback(listening.close)
-        engine = _engine(settings, on_failure)
-        services = _services(settings, engine)
-        await services.catalog.remove_all_doomed()
+    with listening:
+        geo = None if settings.geo is None else Geo(settings.geo)
+        secret = _secret(settings.init_secret_file)
+        engine = EmbeddedEngine(settings.data, on_failure)
+        services = Services(engine, SharedCatalog(engine), geo=geo, init_secret=secret)
+        await _tidy(services)
         app = App(services, Peers(settings.trusted_proxies), settings.max_body)
         url = _url(settings, listening)
-        server = _Server(_config(app, settings), lambda: _say(f"m1 listening on {url}"))
+        host = listening.getsockname()[0]
+        lines = await quickstart(services, url, host) if settings.quickstart else None
+        server = _Server(_config(app, settings), [f"m1 listening on {url}", lines])
+        stop.append(server.stop)
         server.stop_on_signals()
-        lines = (
-            await quickstart(services, url, listening.getsockname()[0])
-            if settings.quickstart
-            else ""
-        )
-        server.after_ready = lambda: _say(lines) if lines else None
-        await server.serve(sockets=[listening])
+        if not failures:
+            await server.serve(sockets=[listening])
         await engine.close()
         services.passwords.close()
-    return 1 if failed else 0
+    return 1 if failures else 0
 
 
-def _engine(settings: Settings, on_failure: Callable[[BaseException], None]) -> Engine:
-    return EmbeddedEngine(settings.data, on_failure)
-
-
-def _services(settings: Settings, engine: Engine) -> Services:
-    return Services(
-        engine=engine,
-        catalog=SharedCatalog(engine),
-        geo=None if settings.geo is None else Geo(settings.geo),
-        init_secret=_secret(settings.init_secret_file),
-    )
+async def _tidy(services: Services) -> None:
+    """Let go of what a crash left half made; where that cannot be now, the next start does it."""
+    try:
+        await services.catalog.remove_all_doomed()
+    except M1Error as error:
+        _log.warning("what the last server left half done stays for now: %s", error.message)
 
 
 def _secret(file: Path | None) -> str | None:
@@ -165,22 +159,18 @@ def _config(app: App, settings: Settings) -> uvicorn.Config:
     )
 
 
-def _say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201
-
-
 class _Server(uvicorn.Server):
     """uvicorn, telling when it is ready, and ending with exit code 0 when told to end."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, when_ready: Sequence[str | None]) -> None:
         super().__init__(config)
-        self._on_ready = on_ready
-        self.after_ready: Callable[[], None] = lambda: None
+        self._when_ready = when_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
-        self._on_ready()
-        self.after_ready()
+        for text in self._when_ready:
+            if text is not None:
+                print(text, flush=True)  # noqa: T201
 
     def stop(self) -> None:
         """Take no new connections, finish what runs, end."""
