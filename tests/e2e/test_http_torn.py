@@ -15,7 +15,8 @@ def send(server: Server, head: str, body: bytes, *, torn: bool) -> None:
     url = urlsplit(server.url)
     with socket.create_connection((url.hostname, url.port), timeout=30) as connection:
         connection.sendall(
-            f"POST /session/drop HTTP/1.1\r\nHost: x\r\nConnection: close\r\nm1-auth-token: {server.token}\r\n"
+            "POST /session/drop HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+            f"m1-auth-token: {server.token}\r\n"
             f"Content-Type: application/x-www-form-urlencoded\r\n{head}\r\n\r\n".encode()
             + body
         )
