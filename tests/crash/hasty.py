@@ -10,17 +10,17 @@ from contextlib import contextmanager
 from typing import Any
 
 from m1.cli import main
+from m1.embedded import EmbeddedEngine
 from m1.embedded.disk import Disk
-from m1.embedded.writer import Writer
 
 _LATE_SECONDS = 0.05
-_do = Writer.do
+_update = EmbeddedEngine.update
 _transaction = Disk.transaction
 _unfinished: set[asyncio.Task[Any]] = set()
 
 
-async def _do_later(writer: Writer, *work: Any) -> None:
-    _unfinished.add(asyncio.create_task(_do(writer, *work)))
+async def _update_later(engine: EmbeddedEngine, *what: Any) -> None:
+    _unfinished.add(asyncio.create_task(_update(engine, *what)))
 
 
 @contextmanager
@@ -31,6 +31,6 @@ def _late_transaction(disk: Disk) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    setattr(Writer, "do", _do_later)  # noqa: B010
+    setattr(EmbeddedEngine, "update", _update_later)  # noqa: B010
     setattr(Disk, "transaction", _late_transaction)  # noqa: B010
     sys.exit(main())

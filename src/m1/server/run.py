@@ -47,6 +47,9 @@ def serve(arguments: Sequence[str]) -> int:
     except Failure as error:
         print(f"m1: {error}", file=sys.stderr)  # noqa: T201
         return error.exit_code
+    except M1Error as error:  # --quickstart could not write
+        print(f"m1: {error.message}", file=sys.stderr)  # noqa: T201
+        return StartError.exit_code
 
 
 def _tune_interpreter() -> None:
