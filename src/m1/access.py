@@ -75,6 +75,7 @@ class _Token(msgspec.Struct, frozen=True, array_like=True):
 _read_token = msgspec.json.Decoder(_Token).decode
 
 
+@lru_cache(maxsize=10_000)
 def normal_address(address: str) -> str:
     """Give an IP address in its one usual form, IPv4 in IPv6 as IPv4; raises BadRequest."""
     try:

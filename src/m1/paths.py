@@ -57,6 +57,8 @@ def _check_path(path: str) -> None:
 def values_at(item: dict[str, Any], path: str) -> list[Any]:
     """Give what stands at a path, lists not entered; one value per spelling of the path."""
     found: list[Any] = []
+    if not item:
+        return found
     pending: list[tuple[dict[str, Any], str]] = [(item, path)]
     while pending:
         node, rest = pending.pop()
