@@ -34,8 +34,8 @@ from m1.errors import BadRequest, Forbidden, TooManyLogins, Unauthorized
 ANY_ADDRESS = "..."
 MAX_PASSWORD_BYTES = 1_024
 
-_USER_NAME = re.compile(r"[A-Za-z0-9_.@+-]{1,128}")
-_LONGEST_USER_NAME = 129
+_USER_NAME_LENGTH = 128
+_USER_NAME = re.compile(rf"[A-Za-z0-9_.@+-]{{1,{_USER_NAME_LENGTH}}}")
 _HASHING_AT_ONCE = 2
 _HASHING_WAITING = 32
 _FREE_FAILURES = 10
@@ -187,7 +187,7 @@ class Passwords:
         Raises Unauthorized, the same for an unknown user as for a wrong password, and
         TooManyLogins where too many failed before.
         """
-        user = user[:_LONGEST_USER_NAME]  # a longer one is nobody's, and is not worth remembering
+        user = user[: _USER_NAME_LENGTH + 1]  # a longer one is nobody's, and not worth remembering
         self._slow_down((user, address), now)
         self._slow_down(("", address), now)
         known = catalog.users.get(user)

@@ -35,11 +35,11 @@ def read(text: bytes) -> Any:
     except RecursionError:
         raise _too_deep() from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise NotJson(plain_reason(error)) from None
+        raise NotJson(_plain_reason(error)) from None
     return value
 
 
-def plain_reason(error: Exception) -> str:
+def _plain_reason(error: Exception) -> str:
     """Say what is wrong with a JSON text in the words of this product."""
     if isinstance(error, UnicodeDecodeError):
         return "not valid UTF-8"

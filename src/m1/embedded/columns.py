@@ -77,13 +77,13 @@ class Column:
         return self._values[: self._size]
 
     def drop(self, dying: Mask) -> Values:
-        """Forget the pairs of dying docids, and give their values, each once.
+        """Forget the pairs of dying docids, and give their values.
 
         `dying` is indexed by docid; one that it does not reach is not dying.
         """
         known = self.docids < len(dying)
         dropped = known & dying[np.where(known, self.docids, 0)]
-        values = np.unique(self.values[dropped])
+        values = self.values[dropped]
         self._docids = self.docids[~dropped]
         self._values = self.values[~dropped]
         self._size = len(self._docids)

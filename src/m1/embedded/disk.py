@@ -128,10 +128,14 @@ class Disk:
 
     def load_spaces(self) -> tuple[list[Space], list[int]]:
         """Give the spaces, and the numbers of those that were removed and still have rows."""
-        found = self._connection.execute("SELECT number, uid FROM spaces ORDER BY number")
-        spaces = [Space(*row) for row in found]
-        removed = [space.number for space in spaces if space.uid is None]
-        return [space for space in spaces if space.uid is not None], removed
+        spaces: list[Space] = []
+        removed: list[int] = []
+        for number, uid in self._connection.execute("SELECT number, uid FROM spaces"):
+            if uid is None:
+                removed.append(number)
+            else:
+                spaces.append(Space(number, uid))
+        return spaces, removed
 
     def load_rows(self, number: int) -> Iterator[Row]:
         """Yield every row of a space by ascending seq; raises DamagedData."""

@@ -38,10 +38,6 @@ async def _nothing() -> None:
     pass
 
 
-def _nothing_undone() -> None:
-    pass
-
-
 class EmbeddedEngine:
     """Keeps the Engine protocol on one data directory; used by one event loop."""
 
@@ -188,7 +184,7 @@ class EmbeddedEngine:
                 space.dead_are_deleted()
             await space.show(changes, rows)
 
-        await self._writer.do(write, show, space.give_back_dead if dead else _nothing_undone)
+        await self._writer.do(write, show, space.give_back_dead if dead else None)
 
     async def query(
         self, uid: str, plan: Plan, order: Sequence[SortKey], start: int, rows: int

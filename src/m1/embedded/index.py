@@ -96,7 +96,7 @@ class PathTerms:
         """Take dying docids out, some at each step."""
         self.numbers.drop(mask)
         self.dates.drop(mask)
-        touched: list[int] = self.texts.drop(mask).tolist()
+        touched: list[int] = np.unique(self.texts.drop(mask)).tolist()
         yield
         for count, number in enumerate(touched):
             posting = self.postings[number]

@@ -95,9 +95,11 @@ class Space:
         if self._taken:
             return []
         oldest = min(self._open, default=self._moment)
-        while self._dead and self._dead[0][0] <= oldest and len(self._taken) < _DELETED_AT_ONCE:
-            self._taken += self._dead.popleft()[1]
-        return self._taken
+        taken: list[int] = []
+        while self._dead and self._dead[0][0] <= oldest and len(taken) < _DELETED_AT_ONCE:
+            taken += self._dead.popleft()[1]
+        self._taken = taken
+        return taken
 
     def dead_are_deleted(self) -> None:
         """Be told that the rows that were taken are gone."""

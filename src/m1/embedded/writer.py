@@ -29,14 +29,10 @@ _GROUP = 512
 _DISK_FULL_RETRY = 5
 
 
-def _nothing() -> None:
-    pass
-
-
 class _Work(NamedTuple):
     write: Callable[[Disk], None]
     show: Callable[[], Awaitable[Any]]
-    undo: Callable[[], None]
+    undo: Callable[[], None] | None
     done: asyncio.Future[Any]
 
 
@@ -60,7 +56,7 @@ class Writer:
         self,
         write: Callable[[Disk], None],
         show: Callable[[], Awaitable[Any]],
-        undo: Callable[[], None] = _nothing,
+        undo: Callable[[], None] | None = None,
     ) -> Any:
         """Write, commit, show; give what `show` gives.
 
@@ -162,7 +158,8 @@ class Writer:
 
 def _refuse(group: list[_Work], error: Unavailable) -> None:
     for work in group:
-        work.undo()
+        if work.undo is not None:
+            work.undo()
         if not work.done.done():
             work.done.set_exception(error)
 
