@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -11,19 +12,27 @@ import pytest
 from m1.embedded import EmbeddedEngine
 from m1.engine import Engine
 from tests.oracle import Oracle
+from tests.segmented import SegmentedEngine, tiny_segments
 from tests.serving import Server, serving
 
 
-@pytest.fixture(params=["oracle", "embedded"])
-def engine_name(request: pytest.FixtureRequest) -> str:
+@pytest.fixture(params=["oracle", "embedded", "segmented"])
+def engine_name(request: pytest.FixtureRequest) -> Iterator[str]:
     """The name of an engine; a test that asks for it is run on each."""
     name: str = request.param
-    return name
+    with tiny_segments() if name == "segmented" else nullcontext():
+        yield name
 
 
 def make_engine(name: str, directory: Path) -> Engine:
     """Make an engine by name; inside a running event loop."""
-    return Oracle() if name == "oracle" else EmbeddedEngine(directory)
+    match name:
+        case "oracle":
+            return Oracle()
+        case "segmented":
+            return SegmentedEngine(directory)
+        case _:
+            return EmbeddedEngine(directory)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from m1.engine import Change, Check, Page, Put, Saved
 from m1.errors import BadRequest, Unavailable
 from m1.query import plan as p
-from m1.terms import Leaf, existing_paths
+from m1.terms import Flat, Leaf
 
 
 class Oracle:
@@ -57,7 +57,7 @@ class Oracle:
     ) -> Page:
         if uid not in self.spaces:
             raise Unavailable("no such space")
-        found = [put for put in self.spaces[uid].values() if matches(plan, put.leaves)]
+        found = [put for put in self.spaces[uid].values() if matches(plan, put.flat)]
         found.sort(key=lambda put: put.id)
         for key in reversed(order):
             found = _sorted(_sorted(found, key, "text"), key, "number")
@@ -73,7 +73,7 @@ class Oracle:
 
 def _sorted(found: list[Put], key: p.SortKey, what: str) -> list[Put]:
     def value(put: Put) -> object:
-        values = [getattr(leaf, what) for leaf in put.leaves if leaf.path == key.path]
+        values = [getattr(leaf, what) for path, leaf in put.flat.leaves() if path == key.path]
         values = [each[:256] if what == "text" else each for each in values if each is not None]
         return (max if key.descending else min)(values, default=None)
 
@@ -83,22 +83,22 @@ def _sorted(found: list[Put], key: p.SortKey, what: str) -> list[Put]:
     ]
 
 
-def matches(plan: p.Plan, leaves: Sequence[Leaf]) -> bool:
-    """Tell whether an item with these leaves matches."""
+def matches(plan: p.Plan, flat: Flat) -> bool:
+    """Tell whether an item matches."""
     match plan:
         case p.All():
             return True
         case p.And(plans):
-            return all(matches(each, leaves) for each in plans)
+            return all(matches(each, flat) for each in plans)
         case p.Or(plans):
-            return any(matches(each, leaves) for each in plans)
+            return any(matches(each, flat) for each in plans)
         case p.Not(inner):
-            return not matches(inner, leaves)
+            return not matches(inner, flat)
         case p.Exists(path):
-            return path in existing_paths(leaves)
+            return path in flat.shape.existing
         case p.Terms(terms):
-            return any((leaf.path, leaf.text) in terms for leaf in leaves)
-    return any(leaf.path == plan.path and _hits(plan, leaf) for leaf in leaves)
+            return any((path, leaf.text) in terms for path, leaf in flat.leaves())
+    return any(path == plan.path and _hits(plan, leaf) for path, leaf in flat.leaves())
 
 
 def _hits(plan: p.Leaf, leaf: Leaf) -> bool:

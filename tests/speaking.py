@@ -9,14 +9,14 @@ import msgspec
 from m1.engine import Change, Engine, Put, Remove
 from m1.paths import identity
 from m1.query import parse, parse_sort, resolve
-from m1.terms import leaves
+from m1.terms import flatten
 
 NOW = 1_700_000_000_000
 
 
 def put(item: dict[str, Any], key: str = "id") -> Put:
     """Give the change that keeps an item."""
-    return Put(identity(item, key), msgspec.json.encode(item), leaves(item))
+    return Put(identity(item, key), msgspec.json.encode(item), flatten(item))
 
 
 def changes(*items: dict[str, Any] | str) -> list[Change]:

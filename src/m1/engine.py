@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from m1.query.plan import Plan, SortKey
-from m1.terms import Leaf
+from m1.terms import Flat
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Put:
 
     id: str
     body: bytes
-    leaves: tuple[Leaf, ...]
+    flat: Flat
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,9 @@ from m1.errors import NotJson
 MAX_LEVELS = 200
 
 encode = msgspec.json.encode
+decode = msgspec.json.Decoder().decode
+"""Reads what `read` took before, without looking for repeated keys again."""
 _SPACE_BEFORE_COLON = re.compile(rb'"[ \t\n\r]+:')
-_decode_any = msgspec.json.Decoder().decode
 _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
@@ -30,7 +31,7 @@ def read(text: bytes) -> Any:
     a key that stands twice in one object.
     """
     try:
-        value = _decode_any(text)
+        value = decode(text)
         _refuse_repeated_keys(text, value)
     except RecursionError:
         raise _too_deep() from None

@@ -16,33 +16,61 @@ from m1.values import Scalar, text_of
 
 MAX_PATH_BYTES = 2_000
 MAX_ID_BYTES = 512
-_SURELY_SHORT = MAX_LEVELS - 1
-"""A path of so many characters has neither too many bytes nor too many levels."""
+_PLACE_BYTES = 400
+_BYTES_KEPT = 20_000_000
 
 
-def scalars(item: dict[str, Any]) -> list[tuple[str, Scalar]]:
-    """Give every value of an item that is not null, with its path.
+class _Place:
+    """A place in items: its path, how the paths below begin, and the places there by key."""
 
-    Raises BadRequest for a key that holds NUL, a path over 2,000 bytes, and nesting over
-    200 levels.
-    """
-    found: list[tuple[str, Scalar]] = []
-    pending: list[tuple[str, dict[str, Any] | list[Any], int]] = [("", item, 1)]
-    for prefix, node, level in pending:  # which grows as it is gone through
-        if level > MAX_LEVELS:
-            raise BadRequest(f"nested deeper than {MAX_LEVELS} levels")
-        below = node.items() if isinstance(node, dict) else [("", value) for value in node]
-        for key, value in below:
-            path = prefix + key
-            if isinstance(value, dict):
-                pending.append((path + ".", value, level + 1))
-            elif isinstance(value, list):
-                pending.append((path, value, level + 1))
-            elif value is not None:
-                found.append((path, value))
-            if "\0" in path or len(path) > _SURELY_SHORT:
-                _check_path(path)
-    return found
+    __slots__ = ("below", "head", "path")
+
+    def __init__(self, path: str, head: str) -> None:
+        self.path = path
+        self.head = head
+        self.below: dict[str, _Place] = {}
+
+
+class _Walker:
+    """Walks through items, and keeps the paths it met: most items go where others went."""
+
+    def __init__(self) -> None:
+        self._top = _Place("", "")
+        self._kept = 0
+
+    def scalars(self, item: dict[str, Any]) -> tuple[list[str], list[Scalar]]:
+        """See `scalars` of the module."""
+        paths: list[str] = []
+        values: list[Scalar] = []
+        pending: list[tuple[_Place, dict[str, Any] | list[Any], int]] = [(self._top, item, 1)]
+        for place, node, level in pending:  # which grows as it is gone through
+            if level > MAX_LEVELS:
+                raise BadRequest(f"nested deeper than {MAX_LEVELS} levels")
+            if type(node) is dict:
+                for key, value in node.items():
+                    below = place.below.get(key) or self._new(place, key)
+                    if type(value) is dict or type(value) is list:
+                        pending.append((below, value, level + 1))
+                    elif value is not None:
+                        paths.append(below.path)
+                        values.append(value)
+            else:
+                for value in node:
+                    if type(value) is dict or type(value) is list:
+                        pending.append((place, value, level + 1))
+                    elif value is not None:
+                        paths.append(place.path)
+                        values.append(value)
+        return paths, values
+
+    def _new(self, above: _Place, key: str) -> _Place:
+        path = above.head + key
+        _check_path(path)
+        self._kept += _PLACE_BYTES + len(path)
+        if self._kept > _BYTES_KEPT:  # walks under way go on with the places they have
+            self._top, self._kept = _Place("", ""), 0
+        place = above.below[key] = _Place(path, f"{path}.")
+        return place
 
 
 def _check_path(path: str) -> None:
@@ -52,6 +80,18 @@ def _check_path(path: str) -> None:
         raise BadRequest(f"the path {path[:40]}... has more than {MAX_LEVELS} levels")
     if len(path.encode()) > MAX_PATH_BYTES:
         raise BadRequest(f"the path {path[:40]}... is longer than {MAX_PATH_BYTES} bytes")
+
+
+_walker = _Walker()
+
+
+def scalars(item: dict[str, Any]) -> tuple[list[str], list[Scalar]]:
+    """Give the path of every value of an item that is not null, and the values.
+
+    Raises BadRequest for a key that holds NUL, a path over 2,000 bytes, and nesting over
+    200 levels.
+    """
+    return _walker.scalars(item)
 
 
 def values_at(item: dict[str, Any], path: str) -> list[Any]:

@@ -169,7 +169,7 @@ def test_a_failure_to_show_ends_everything_and_leaves_nobody_waiting(tmp_path: P
         failures: list[BaseException] = []
         engine = EmbeddedEngine(tmp_path, failures.append)
         await engine.create_space("s", 1, 1)
-        engine._spaces["s"].index.paths = None  # type: ignore[assignment]
+        engine._spaces["s"].index.show = None  # type: ignore[method-assign, assignment]
         updates = [engine.update("s", changes({"id": f"{n}", "v": n})) for n in range(100)]
         answers = await asyncio.wait_for(asyncio.gather(*updates, return_exceptions=True), 30)
         assert all(isinstance(answer, M1Error) for answer in answers)

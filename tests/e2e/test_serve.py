@@ -239,9 +239,10 @@ def test_the_data_is_for_its_owner_alone(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         add_stash(server)
         put(server, {"session": {"id": "s1"}})
-        running = {path.name: _mode(path) for path in data.iterdir()}
-    stopped = {path.name: _mode(path) for path in data.iterdir()}
-    assert _mode(data) == 0o700
+        running = {path.name: _mode(path) for path in data.rglob("*") if path.is_file()}
+        folders = {_mode(path) for path in data.rglob("*") if path.is_dir()}
+    stopped = {path.name: _mode(path) for path in data.rglob("*") if path.is_file()}
+    assert folders | {_mode(data)} == {0o700}
     assert "items.db" in running
     assert set(running.values()) | set(stopped.values()) == {0o600}, (running, stopped)
 

@@ -34,6 +34,7 @@ from m1.embedded.space import Space
 from m1.engine import Engine
 from m1.errors import M1Error
 from tests.oracle import Oracle
+from tests.segmented import SegmentedEngine, tiny_segments
 from tests.strategies import items, queries, sorts
 
 T = TypeVar("T")
@@ -70,6 +71,8 @@ class Side:
 class EngineMachine(RuleBasedStateMachine):
     """Both engines, and what may be done to them."""
 
+    engine: type[EmbeddedEngine] = EmbeddedEngine
+
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
@@ -79,7 +82,7 @@ class EngineMachine(RuleBasedStateMachine):
         self.both("add", store="one", shards=1, replicas=1, key="id")
 
     async def opened(self) -> Side:
-        return Side(EmbeddedEngine(self.directory))
+        return Side(self.engine(self.directory))
 
     def run(self, story: Awaitable[T]) -> T:
         async def running() -> T:
@@ -144,6 +147,17 @@ SOUND = settings(
 
 def test_the_embedded_engine_answers_as_the_oracle_does() -> None:
     run_state_machine_as_test(EngineMachine, settings=SOUND)
+
+
+class SegmentedMachine(EngineMachine):
+    """The same, but nearly everything is in segments."""
+
+    engine = SegmentedEngine
+
+
+def test_segments_answer_as_the_oracle_does() -> None:
+    with tiny_segments():
+        run_state_machine_as_test(SegmentedMachine, settings=SOUND)
 
 
 async def _forgets_removals(self: Space, changes: Any, rows: Any) -> None:

@@ -1,80 +1,213 @@
-"""The index: slots, sweeps and what is left of the dead."""
+"""The index of a space: what is staged, shown, replaced, and put into segments."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from m1.embedded.index import Index
-from m1.embedded.search import arrange, find
-from m1.query import parse, resolve
-from m1.terms import leaves
+import msgspec
+import pytest
+
+from m1.embedded.build import Job, Rows, Source, build
+from m1.embedded.disk import Disk, Row
+from m1.embedded.disk import Space as Place
+from m1.embedded.index import Index, bury_again
+from m1.embedded.order import arrange
+from m1.embedded.search import find
+from m1.embedded.segment import Segment
+from m1.errors import DamagedData
+from m1.query import parse, parse_sort, resolve
+from m1.terms import flatten
 
 
-def keep(index: Index, seq: int, id: str, item: dict[str, Any]) -> None:
-    index.show([index.stage(id, seq, 1, leaves(item))], [])
+def keep(index: Index, seq: int, id: str, item: dict[str, Any]) -> list[int]:
+    docid, spot = index.stage(id, seq, 1, flatten(item))
+    return index.show([docid], [], [spot], seq)
 
 
-def ids(index: Index, q: str) -> list[str]:
-    found = find(index, resolve(parse(q), 0), index.live, {})
-    return [index.ids[docid] for docid in arrange(index, found, (), len(found))]
+def remove(index: Index, seq: int, id: str) -> list[int]:
+    return index.show([], [id], [index.locate(id)], seq)
+
+
+def seqs(index: Index, q: str, sort: str = "", start: int = 0, rows: int = 10_000) -> list[int]:
+    """Give the rows of what is found, in order."""
+    plan = resolve(parse(q), 0)
+    found = [(part, find(part, live, plan, {})) for part, live in index.views()]
+    order = parse_sort(sort) if sort else ()
+    return [place.seq for block in arrange(found, order, start, rows) for place in block]
+
+
+def segment(folder: Path, items: dict[int, dict[str, Any]]) -> Segment:
+    """Make a segment of items by seq, each under its seq as id."""
+    folder.mkdir()
+    disk, numbers = Disk(folder), sorted(items)
+    with disk.transaction():
+        disk.add_space(Place(1, "s"))
+        disk.append(1, [Row(n, f"{n:06}", text(items[n])) for n in numbers])
+    rows = Rows(str(disk.file), 1, numbers[0] - 1, numbers[-1])
+    build(Job(str(folder / "a.segment"), rows=rows))
+    disk.close()
+    return Segment(folder / "a.segment")
+
+
+def text(item: dict[str, Any]) -> bytes:
+    return msgspec.json.encode(item)
+
+
+def merged(target: Path, *segments: Segment) -> Segment:
+    sources = [Source(str(each.path), each.live.serialize()) for each in segments]
+    build(Job(str(target), sources=sources))
+    return Segment(target)
 
 
 def test_what_is_staged_is_not_found_before_it_is_shown() -> None:
     index = Index()
-    docid = index.stage("a", 1, 1, leaves({"v": 1}))
-    assert ids(index, "v:1") == []
-    assert ids(index, "*") == []
-    assert ids(index, "-v:2") == []
-    index.show([docid], [])
-    assert ids(index, "v:1") == ["a"]
+    docid, spot = index.stage("a", 1, 1, flatten({"v": 1}))
+    assert spot is None
+    assert seqs(index, "v:1") == []
+    assert seqs(index, "*") == []
+    assert seqs(index, "-v:2") == []
+    index.show([docid], [], [spot], 1)
+    assert seqs(index, "v:1") == [1]
 
 
 def test_a_replaced_item_gives_its_row_back() -> None:
     index = Index()
-    keep(index, 1, "a", {"v": 1})
-    assert index.show([index.stage("a", 2, 1, leaves({"v": 2}))], []) == [1]
-    assert index.show([], ["a", "nobody"]) == [2]
+    assert keep(index, 1, "a", {"v": 1}) == []
+    assert keep(index, 2, "a", {"v": 2}) == [1]
+    assert remove(index, 3, "a") == [2]
+    assert remove(index, 4, "a") == []
     assert len(index) == 0
 
 
-def test_the_index_does_not_grow_with_updates_over_the_same_items() -> None:
+def test_a_path_is_indexed_when_it_is_asked_for_and_again_after_more_came() -> None:
     index = Index()
-    for seq in range(40_000):
-        item = {"v": seq, "w": {"x": [f"text {seq}", seq % 3]}, f"path{seq}": 1}
-        keep(index, seq, f"i{seq % 100}", item)
-        index.sweep(8)
-    assert len(index) == 100
-    assert len(index.ids) < 10_000
-    for path in ("v", "w.x"):
-        assert len(index.paths[path].numbered) < 10_000
-        assert len(index.paths[path].texts.docids) < 20_000
-    assert len(index.paths) < 10_000
-    assert len(index.existing) < 10_000
-    assert ids(index, "v:[39990 TO *]") == [f"i{n}" for n in range(90, 100)]
-    assert ids(index, "path39999:*") == ["i99"]
-    assert ids(index, "path5:*") == []
+    keep(index, 1, "a", {"v": [1, "x", 1], "w": {"y": "2026-01-01"}})
+    assert seqs(index, "v:x") == [1]
+    keep(index, 2, "b", {"v": [3, "x"]})
+    assert seqs(index, "v:x") == [1, 2]
+    assert seqs(index, "v:[2 TO *]") == [2]
+    assert seqs(index, "w.y:[2025-12-31T23:00:00Z TO *]") == [1]
+    assert seqs(index, "w:*") == [1]
+    assert seqs(index, "nowhere:x") == []
 
 
-def test_a_pinned_index_is_not_swept() -> None:
+def test_a_view_does_not_see_what_came_after_it() -> None:
     index = Index()
-    index.pin()
-    for seq in range(3_000):
-        keep(index, seq, "a", {"v": seq})
-        index.sweep(100)
-    assert len(index.paths["v"].numbered) == 3_000
-    index.unpin()
-    for _ in range(100):
-        index.sweep(100)
-    assert len(index.paths["v"].numbered) < 100
+    keep(index, 1, "a", {"v": 1})
+    views, plan = index.views(), resolve(parse("v:*"), 0)
+    keep(index, 2, "a", {"v": 1})
+    keep(index, 3, "b", {"v": 1})
+    found = [(part, find(part, live, plan, {})) for part, live in views]
+    assert [place.seq for block in arrange(found, (), 0, 9) for place in block] == [1]
 
 
-def test_ordered_texts_stay_in_order_while_texts_come_and_go() -> None:
+def test_changes_find_their_items_in_every_part(tmp_path: Path) -> None:
+    index = Index(3, [segment(tmp_path / "s", {n: {"v": n} for n in (1, 2, 3)})])
+    keep(index, 4, "000004", {"v": 4})
+    index.freeze()
+    keep(index, 5, "000005", {"v": 5})
+    assert seqs(index, "v:*") == [1, 2, 3, 4, 5]
+    assert keep(index, 6, "000001", {"v": 6}) == [1]
+    assert keep(index, 7, "000004", {"v": 7}) == [4]
+    assert remove(index, 8, "000002") == [2]
+    assert remove(index, 9, "000001") == [6]
+    assert keep(index, 10, "000001", {"v": 10}) == []
+    assert seqs(index, "v:*") == [10, 3, 7, 5]
+    assert seqs(index, "v:*", "v desc") == [10, 7, 5, 3]
+
+
+def test_a_segment_takes_the_place_of_a_frozen_delta_with_what_died_meanwhile(
+    tmp_path: Path,
+) -> None:
     index = Index()
-    assert ids(index, "v:a*") == []
-    for seq in range(5_000):
-        keep(index, seq, f"i{seq % 10}", {"v": f"a{seq:05}"})
-        index.sweep(8)
-        if seq % 500 == 9:
-            low = seq - 9
-            assert ids(index, f"v:[a{low:05} TO a{seq:05}]") == [f"i{n}" for n in range(10)]
-            assert ids(index, f"v:a{seq:05}*") == ["i9"]
+    for n in (1, 2, 3, 4):
+        keep(index, n, f"{n:06}", {"v": n})
+    frozen = index.freeze()
+    assert (frozen.covered, frozen.last_seq) == (0, 4)
+    made = segment(tmp_path / "s", {n: {"v": n} for n in (1, 2, 3, 4)})
+    keep(index, 5, "000003", {"v": 5})
+    remove(index, 6, "000001")
+    index.thaw(made)
+    assert index.delta.covered == 4
+    assert seqs(index, "v:*") == [2, 5, 4]
+    assert len(index) == 3
+
+
+def test_a_merged_segment_has_what_is_live_in_its_sources(tmp_path: Path) -> None:
+    one = segment(tmp_path / "1", {n: {"v": n, "t": ["x", f"t{n % 7}"]} for n in range(1, 900)})
+    two = segment(tmp_path / "2", {n: {"w": {"v": -n}, "t": "y"} for n in range(900, 1_200)})
+    index = Index(1_199, [one, two])
+    for n in (5, 6, 1_000):
+        remove(index, 1_200 + n, f"{n:06}")
+    known = one.live.copy()
+    made = merged(tmp_path / "m", one, two)
+    remove(index, 3_000, "000007")
+    bury_again(known - one.live, one, made)
+    questions = (
+        "*",
+        "t:x",
+        "t:t3",
+        "t:y",
+        "v:[3 TO 9]",
+        "w:*",
+        "NOT t:x",
+        "t:t*",
+        "w.v:[* TO -999]",
+    )
+    before = [seqs(index, q, "v desc, w.v asc") for q in questions]
+    index.merge([one, two], made)
+    assert [seqs(index, q, "v desc, w.v asc") for q in questions] == before
+    assert len(before[0]) == 1_195
+    assert len(made.seqs) == 1_196
+
+
+@pytest.mark.parametrize("sort", ["", "v asc", "v desc", "t asc", "t desc, v asc", "none asc"])
+def test_pages_from_anywhere_are_parts_of_the_whole(tmp_path: Path, sort: str) -> None:
+    def item(n: int) -> dict[str, Any]:
+        return {"v": n * 7 % 50, "t": [f"t{n * 3 % 11}", f"t{n * 5 % 13}"], "z": "ab" * 200}
+
+    index = Index()
+    for part in range(3):
+        low = part * 1_500 + 1
+        items = {n: item(n) for n in range(low, low + 1_500)}
+        index.segments.append(segment(tmp_path / f"{part}", items))
+    for n in range(4_501, 5_001):
+        keep(index, n, f"{n * 17 % 5_000:06}", item(n))
+    whole = seqs(index, "*", sort)
+    assert len(set(whole)) == len(whole) == len(index)
+    if not sort:
+        ids = {place: part.id_of(d) for part in index.parts for d, place in enumerate(part.seqs)}
+        assert whole == sorted(whole, key=ids.__getitem__)
+    for start, rows in ((0, 10), (3, 1), (1_999, 3), (2_345, 2_500), (len(whole) - 2, 10)):
+        assert seqs(index, "*", sort, start, rows) == whole[start : start + rows]
+    assert seqs(index, "*", sort, len(whole), 5) == []
+
+
+def test_texts_alike_in_all_that_is_sorted_are_ordered_by_id(tmp_path: Path) -> None:
+    head = "x" * 256
+    items = {n: {"t": head + f"{9 - n}"} for n in range(1, 6)}
+    index = Index(5, [segment(tmp_path / "s", items)])
+    assert seqs(index, "*", "t asc", rows=2) == [1, 2]
+    assert seqs(index, "*", "t desc", rows=2) == [1, 2]
+
+
+def test_a_flipped_bit_in_a_segment_is_found_when_it_is_read(tmp_path: Path) -> None:
+    made = segment(tmp_path / "s", {n: {"v": f"text {n}"} for n in range(1, 300)})
+    whole = made.path.read_bytes()
+    found_out = []
+    for place in range(0, len(whole), 101):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << place % 8
+        made.path.write_bytes(damaged)
+        try:
+            index = Index(299, [Segment(made.path)])
+            answers = [seqs(index, q, "v desc") for q in ("v:t*", 'v:"text 7"', "v:*", "*")]
+            died = remove(index, 300, "000005")
+        except DamagedData as error:
+            found_out.append(str(error))
+        else:
+            assert [len(each) for each in answers] == [299, 1, 299, 299]
+            assert died == [5]
+    assert len(found_out) > 10
+    assert all(str(made.path) in message for message in found_out)

@@ -15,7 +15,7 @@ from m1.api.metadata import Stamp
 from m1.engine import Change, Put, Remove
 from m1.errors import BadRequest
 from m1.paths import id_of, identity
-from m1.terms import leaves
+from m1.terms import flatten
 
 _MEMBERS = {"upsert", "delete"}
 
@@ -54,7 +54,7 @@ def _put(item: Any, raw: bytes, key: str, stamp: Stamp) -> Put:
         raise BadRequest("an item must be a map")
     id = identity(item, key)
     body = stamp.on(raw, item)
-    return Put(id, body, leaves(item))
+    return Put(id, body, flatten(item))
 
 
 def _check_shape(ops: Any) -> None:

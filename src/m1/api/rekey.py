@@ -16,7 +16,7 @@ from m1.errors import BadRequest, Conflict
 from m1.jsontext import read
 from m1.paths import identity
 from m1.query.plan import All
-from m1.terms import leaves
+from m1.terms import flatten
 
 _NAMED = 3
 _EVERY = 2**62
@@ -63,7 +63,7 @@ async def _copy(engine: Engine, store: Store, uid: str, key: str) -> None:
                     problems.lacking.append(old)
                     continue
                 problems.share(id, old)
-                puts.append(Put(id, body, leaves(item)))
+                puts.append(Put(id, body, flatten(item)))
             if not problems.found:
                 await engine.update(uid, puts)
     problems.refuse()

@@ -1,7 +1,7 @@
 """One kind of value of one path, for many items at once: pairs of (docid, value).
 
-Pairs stand in the order in which they came, in two arrays that grow by a quarter, so an
-item may have any number of values, or none, at no cost:
+Pairs ascend by docid, in two arrays, so an item may have any number of values, or none,
+at no cost:
 
     docids  uint32   [ 0,   1,   1,   4 ]
     values  float64  [ 2.5, 1.0, 7.0, 2.5 ]
@@ -9,116 +9,120 @@ item may have any number of values, or none, at no cost:
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Docids = NDArray[np.uint32]
-Mask = NDArray[np.bool_]
 Values = NDArray[Any]
-
+Number = type[np.float64] | type[np.uint32]
 
 _WAITING = 1_000
 
 
-class Column:
-    """Pairs of docid and value; docids that died stay until `drop`."""
+class Pairs:
+    """Pairs that stay as they are; without docids, the docid is the place of the value."""
 
-    __slots__ = ("_docids", "_new_docids", "_new_values", "_size", "_values", "multiple")
-
-    def __init__(self, dtype: type[np.float64] | type[np.uint32]) -> None:
-        self._docids: Docids = np.empty(4, np.uint32)
-        self._values: Values = np.empty(4, dtype)
-        self._size = 0
-        self._new_docids: list[int] = []
-        self._new_values: list[float] = []
-        self.multiple = False
-        """Whether some docid may have more than one value."""
-
-    def append(self, docid: int, value: float) -> None:
-        """Add a pair; the pairs of one docid come in a row.
-
-        It waits in a list, since a list takes one in a tenth of the time of an array.
-        """
-        new = self._new_docids
-        if new and new[-1] == docid:
-            self.multiple = True
-        elif len(new) >= _WAITING:
-            self._take_new()
-        new.append(docid)
-        self._new_values.append(value)
-
-    def _take_new(self) -> None:
-        """Move what waits into the arrays."""
-        size, more = self._size, len(self._new_docids)
-        if size + more > len(self._docids):
-            room = (size + more) * 5 // 4
-            self._docids = np.resize(self._docids, room)
-            self._values = np.resize(self._values, room)
-        self._docids[size : size + more] = self._new_docids
-        self._values[size : size + more] = self._new_values
-        self._size = size + more
-        self._new_docids.clear()
-        self._new_values.clear()
+    def __init__(self, docids: Docids | None, values: Values) -> None:
+        self._docids = docids
+        self._values = values
 
     @property
-    def docids(self) -> Docids:
-        """The docids, as a view."""
-        if self._new_docids:
-            self._take_new()
-        return self._docids[: self._size]
+    def docids(self) -> Docids | None:
+        """The docids, None where each from 0 on has one value."""
+        return self._docids
 
     @property
     def values(self) -> Values:
-        """The values, as a view."""
-        if self._new_docids:
-            self._take_new()
-        return self._values[: self._size]
+        """The values."""
+        return self._values
 
-    def drop(self, dying: Mask) -> Values:
-        """Forget the pairs of dying docids, and give their values.
-
-        `dying` is indexed by docid; one that it does not reach is not dying.
-        """
-        known = self.docids < len(dying)
-        dropped = known & dying[np.where(known, self.docids, 0)]
-        values = self.values[dropped]
-        self._docids = self.docids[~dropped]
-        self._values = self.values[~dropped]
-        self._size = len(self._docids)
-        if not self._size:
-            self._docids = np.empty(4, np.uint32)
-            self._values = np.empty(4, self._values.dtype)
-        return values
+    @cached_property
+    def multiple(self) -> bool:
+        """Whether some docid has more than one value."""
+        docids = self.docids
+        return docids is not None and bool((docids[1:] == docids[:-1]).any())
 
     def between(
         self, low: float | None, high: float | None, include_low: bool, include_high: bool
     ) -> Docids:
-        """Give the docids with a value between two others; None is open."""
-        values = self.values
-        kept: Mask = np.ones(len(values), bool)
+        """Give the docids with a value between two others, ascending; None is open."""
+        values, docids = self.values, self.docids
+        kept = np.ones(len(values), bool)
         if low is not None:
             kept &= values >= low if include_low else values > low
         if high is not None:
             kept &= values <= high if include_high else values < high
-        return self.docids[kept]
+        return np.flatnonzero(kept).astype(np.uint32) if docids is None else docids[kept]
 
-    def extremes(
-        self, members: Mask, greatest: bool, ranks: Values | None = None
-    ) -> tuple[Docids, Values]:
-        """Give each member's least (or greatest) value, or rank of a value, and whose it is.
+    def extremes(self, docids: Docids, greatest: bool) -> Values:
+        """Give the least (or greatest) value of each of some docids as a double, NaN for none."""
+        mine, values = self.docids, self.values
+        if mine is None:
+            return values[docids].astype(np.float64)
+        found = np.full(len(docids), np.nan)
+        if not len(values):
+            return found
+        begins = np.searchsorted(mine, docids)
+        having = mine[np.minimum(begins, len(mine) - 1)] == docids
+        begins = begins[having]
+        if self.multiple:
+            ends = np.searchsorted(mine, docids[having], side="right")
+            found[having] = _reduced(values, begins, ends, greatest)
+        else:
+            found[having] = values[begins]
+        return found
 
-        `members` is indexed by docid, `ranks` by value.
-        """
-        kept = members[self.docids]
-        docids, values = self.docids[kept], self.values[kept]
-        if ranks is not None:
-            values = ranks[values]
-        if not self.multiple or len(docids) < 2:
-            return docids, values
-        order = np.lexsort((values, docids))
-        docids, values = docids[order], values[order]
-        edge = docids[1:] != docids[:-1]
-        wanted = np.append(edge, True) if greatest else np.insert(edge, 0, True)
-        return docids[wanted], values[wanted]
+
+def _reduced(values: Values, begins: Values, ends: Values, greatest: bool) -> Values:
+    """Give the least (or greatest) of each slice; none of them is empty."""
+    reduce = np.maximum if greatest else np.minimum
+    edges = np.column_stack((begins, ends)).ravel()
+    padded = np.append(values, values[-1:])  # an edge may be the end of all
+    return reduce.reduceat(padded, edges)[::2] if len(edges) else values[:0]
+
+
+class Column(Pairs):
+    """Pairs that grow: new ones wait in a list, which takes one in a tenth of the time."""
+
+    def __init__(self, dtype: Number) -> None:
+        super().__init__(np.empty(0, np.uint32), np.empty(0, dtype))
+        self._new_docids: list[int] = []
+        self._new_values: list[float] = []
+        self._multiple = False
+
+    def append(self, docid: int, value: float) -> None:
+        """Add a pair whose docid is not less than any there."""
+        if self._new_docids and self._new_docids[-1] == docid:
+            self._multiple = True
+        elif len(self._new_docids) >= _WAITING:
+            self._take_new()
+        self._new_docids.append(docid)
+        self._new_values.append(value)
+
+    def _take_new(self) -> None:
+        assert self._docids is not None
+        if self._new_docids:
+            self._docids = np.append(self._docids, np.array(self._new_docids, np.uint32))
+            self._values = np.append(self._values, np.array(self._new_values, self._values.dtype))
+            self._new_docids.clear()
+            self._new_values.clear()
+
+    @property
+    def docids(self) -> Docids | None:
+        """The docids."""
+        self._take_new()
+        return self._docids
+
+    @property
+    def values(self) -> Values:
+        """The values."""
+        self._take_new()
+        return self._values
+
+    @property
+    def multiple(self) -> bool:
+        """Whether some docid may have more than one value."""
+        return self._multiple

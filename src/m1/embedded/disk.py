@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from m1.embedded.checkpoints import Checkpoints
 from m1.engine import Saved
 from m1.errors import DamagedData, StartError
 
@@ -32,6 +33,7 @@ FORMAT = 1
 _APPLICATION_ID = 0x6D31_5353  # "m1SS", shown by file(1) and checked before anything is written
 _FILE = "items.db"
 _READ_AT_ONCE = 250
+_LAST_SEQ = 2**63 - 1
 _WRITTEN_AT_ONCE = 64
 _STATEMENTS_KEPT = 512
 """Compiled statements: one for each number of rows up to 64, for a few spaces."""
@@ -93,6 +95,7 @@ class Disk:
                 _create_tables(connection)
         except sqlite3.DatabaseError as error:
             raise self._unusable(error) from error
+        self._checkpoints = Checkpoints(self.file, connection, _connect(self.file))
         return connection
 
     def _unusable(self, error: sqlite3.DatabaseError) -> StartError:
@@ -137,15 +140,15 @@ class Disk:
                 spaces.append(Space(number, uid))
         return spaces, removed
 
-    def load_rows(self, number: int) -> Iterator[Row]:
-        """Yield every row of a space by ascending seq; raises DamagedData."""
-        for seq, id, body, crc in self._connection.execute(
-            f"SELECT seq, id, body, crc FROM items_{number} ORDER BY seq"
-        ):
-            row = Row(seq, id, body)
-            if not row.is_intact(crc):
-                raise self._damaged(f"row {seq} of items_{number} fails its checksum")
-            yield row
+    def load_rows(self, number: int, after: int) -> Iterator[Row]:
+        """Yield the rows of a space after a seq, ascending; raises DamagedData."""
+        reader = Reader(self.file)
+        try:
+            yield from reader.rows(number, after)
+        except OSError as error:
+            raise self._damaged(str(error)) from error
+        finally:
+            reader.close()
 
     # --- changing, all inside `transaction` ---
 
@@ -156,6 +159,7 @@ class Disk:
             with _transaction(self._connection):
                 yield
                 self._write_rows()
+            self._checkpoints.after_commit()
         finally:
             self._added.clear()
             self._gone.clear()
@@ -215,6 +219,7 @@ class Disk:
 
     def close(self) -> None:
         """Fold the log into the file and give the lock back."""
+        self._checkpoints.close()
         self._connection.close()
         self._lock.close()
 
@@ -243,6 +248,24 @@ class Reader:
         if len(found) != len(seqs):
             raise OSError(f"rows of items_{number} are missing")
         return [found[seq] for seq in seqs]
+
+    def rows(self, number: int, after: int, upto: int = _LAST_SEQ) -> Iterator[Row]:
+        """Yield the rows after one seq and up to another, ascending; some at a time.
+
+        So what is written meanwhile does not wait in the log for us. Raises OSError where
+        one is not what was written.
+        """
+        while some := self._connection.execute(
+            f"SELECT seq, id, body, crc FROM items_{number} WHERE seq > ? AND seq <= ?"
+            " ORDER BY seq LIMIT ?",
+            (after, upto, _READ_AT_ONCE),
+        ).fetchall():
+            for seq, id, body, crc in some:
+                row = Row(seq, id, body)
+                if not row.is_intact(crc):
+                    raise OSError(f"row {seq} of items_{number} fails its checksum")
+                yield row
+            after = some[-1][0]
 
     def close(self) -> None:
         """Let go of the file."""

@@ -10,23 +10,31 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 from m1.embedded.disk import Disk, Reader
 from m1.embedded.disk import Space as Place
-from m1.embedded.search import arrange, find
-from m1.embedded.space import Space
+from m1.embedded.index import FULL_CHANGES
+from m1.embedded.order import Place as Spot
+from m1.embedded.order import arrange
+from m1.embedded.search import find
+from m1.embedded.space import Space, match_patterns
+from m1.embedded.upkeep import Turns, Upkeep, build_now, folder_of, forget_others, open_index
 from m1.embedded.writer import Writer
 from m1.engine import Change, Check, Page, Saved
-from m1.errors import BadRequest, M1Error, Unavailable
-from m1.jsontext import read
+from m1.errors import BadRequest, DamagedData, M1Error, Unavailable
+from m1.jsontext import decode
 from m1.query.plan import Plan, SortKey
-from m1.terms import leaves
+from m1.terms import flatten
 
 _READ_AT_ONCE = 100
 """So many rows are read within the query itself; more are streamed."""
 _TOLD_EVERY = 50_000
+_MOST_RESTORED = 4 * FULL_CHANGES
+"""So many rows after the last segment are taken in; of more, segments are made first."""
 _BATCH_BYTES = 128 * 1024
 _BATCH_ROWS = 1_000
 
@@ -49,12 +57,16 @@ class EmbeddedEngine:
         `on_failure` is called once when writing is over for good, and should end the process.
         Raises StartError or DamagedData.
         """
+        self._directory = directory
         self._disk = Disk(directory)
         self._saving = asyncio.Lock()
+        self._turns = Turns()
+        self._upkeep: dict[str, Upkeep] = {}
         try:
             with self._disk.reading():
                 self._saved = self._disk.load_catalog()
                 places, removed = self._disk.load_spaces()
+                forget_others(directory, [place.number for place in places])
                 self._spaces = {place.uid: self._restored(place) for place in places}
         except BaseException:
             self._disk.close()
@@ -66,15 +78,26 @@ class EmbeddedEngine:
         self._writer = Writer(self._disk, on_failure)
         for number in removed:
             self._drop(number)
+        for upkeep in self._upkeep.values():
+            upkeep.look()
 
     def _restored(self, place: Place) -> Space:
-        space = Space(place)
-        for count, row in enumerate(self._disk.load_rows(place.number), 1):
+        """Give a space as its segments and the rows after them make it."""
+        folder = folder_of(self._directory, place.number)
+        index, garbage = open_index(folder)
+        space = Space(place, index, garbage)
+        for count, row in enumerate(self._disk.load_rows(place.number, index.delta.covered), 1):
             if count % _TOLD_EVERY == 0:
                 _log.info("space %s: %d rows read, the index is being built", place.uid, count)
-            body = row.body or b"{}"
-            space.restore(row, len(body), leaves(read(body)))
+            space.restore(row, None if row.body is None else flatten(decode(row.body)))
+            if index.delta.changes >= _MOST_RESTORED:
+                build_now(space, folder, self._disk.file)
+        self._add_upkeep(space)
         return space
+
+    def _add_upkeep(self, space: Space) -> None:
+        folder = folder_of(self._directory, space.place.number)
+        self._upkeep[space.place.uid] = Upkeep(space, folder, self._disk.file, self._turns)
 
     # --- the catalog ---
 
@@ -108,8 +131,10 @@ class EmbeddedEngine:
             return
         place = Place(self._next_number, uid)
         self._next_number += 1
+        index, _ = open_index(folder_of(self._directory, place.number))
         await self._writer.do(lambda disk: disk.add_space(place), _nothing)
-        self._spaces[uid] = Space(place)
+        self._spaces[uid] = Space(place, index)
+        self._add_upkeep(self._spaces[uid])
 
     async def remove_space(self, uid: str) -> None:
         """See Engine."""
@@ -123,6 +148,7 @@ class EmbeddedEngine:
             self._spaces[uid] = space
             raise
         space.removed = True
+        await self._upkeep.pop(uid).close()
         self._drop_if_unread(space)
 
     def _drop_if_unread(self, space: Space) -> None:
@@ -183,6 +209,8 @@ class EmbeddedEngine:
             if dead:
                 space.dead_are_deleted()
             await space.show(changes, rows)
+            if uid in self._upkeep:
+                self._upkeep[uid].look()
 
         await self._writer.do(write, show, space.give_back_dead if dead else None)
 
@@ -201,7 +229,8 @@ class EmbeddedEngine:
                 self._drop_if_unread(space)
 
         try:
-            page = await self._page(space, plan, order, start, rows, release)
+            with _damage_told():
+                page = await self._page(space, plan, order, start, rows, release)
         except BaseException:
             release()
             raise
@@ -219,30 +248,30 @@ class EmbeddedEngine:
         release: Callable[[], None],
     ) -> Page:
         """Find and order at one moment; a small page is read within it."""
-        index, number = space.index, space.place.number
-        index.pin()
-        try:
-            matched = await space.match_patterns(plan)
-            found = find(index, plan, index.live, matched)
-        finally:
-            index.unpin()
-        count = len(found)
-        end = min(start + rows, count)
-        docids = arrange(index, found, order, end)[start:] if start < end else []
-        seqs = [index.seqs[docid] for docid in docids]
-        sizes = [index.sizes[docid] for docid in docids]
-        if len(seqs) > _READ_AT_ONCE or sum(sizes) > _BATCH_BYTES:
-            return Page(count, self._stream(number, seqs, sizes), release)
-        return Page.at_once(count, _read(self._reader, number, seqs))
+        views = space.index.views()
+        matched = await match_patterns(views, plan)
+        found = [
+            (part, find(part, live, plan, known))
+            for (part, live), known in zip(views, matched, strict=True)
+        ]
+        count = sum(len(some) for _, some in found)
+        blocks = arrange(found, order, start, rows)
+        first = next(blocks, [])
+        number, asked = space.place.number, min(rows, count - start)
+        if asked > _READ_AT_ONCE or sum(spot.size for spot in first) > _BATCH_BYTES:
+            return Page(count, self._stream(number, chain([first], blocks)), release)
+        return Page.at_once(count, _read(self._reader, number, [spot.seq for spot in first]))
 
     async def _stream(
-        self, number: int, seqs: list[int], sizes: list[int]
+        self, number: int, blocks: Iterator[list[Spot]]
     ) -> AsyncIterator[list[bytes]]:
-        begin = 0
-        while begin < len(seqs):
-            end = _batch_end(sizes, begin)
-            yield await asyncio.to_thread(self._read_aside, number, seqs[begin:end])
-            begin = end
+        while block := await asyncio.to_thread(_next, blocks):
+            begin = 0
+            while begin < len(block):
+                end = _batch_end(block, begin)
+                seqs = [spot.seq for spot in block[begin:end]]
+                yield await asyncio.to_thread(self._read_aside, number, seqs)
+                begin = end
 
     def _read_aside(self, number: int, seqs: Sequence[int]) -> list[bytes]:
         """Read in a thread of its own, which goes on with its reader if nobody waits any more."""
@@ -260,11 +289,15 @@ class EmbeddedEngine:
         state = "takes writes" if failure is None else f"no longer writable: {failure}"
         checks = [Check("db", failure is None, state)]
         for uid, space in self._spaces.items():
-            checks.append(Check(f"{uid} shard 0 replica 0", True, f"{len(space.index)} items"))
+            problem = self._upkeep[uid].problem
+            state = f"{len(space.index)} items" + (f"; {problem}" if problem else "")
+            checks.append(Check(f"{uid} shard 0 replica 0", problem is None, state))
         return checks
 
     async def close(self) -> None:
         """See Engine."""
+        for upkeep in self._upkeep.values():
+            await upkeep.close()
         await self._writer.close()
         for reader in (self._reader, *self._readers):
             reader.close()
@@ -276,10 +309,25 @@ def _check_open(space: Space) -> None:
         raise Unavailable("the store is just being re-keyed: try again")
 
 
-def _batch_end(sizes: Sequence[int], begin: int) -> int:
+@contextmanager
+def _damage_told() -> Iterator[None]:
+    """Raise M1Error where the index turns out to be damaged in the block."""
+    try:
+        yield
+    except DamagedData as error:
+        raise M1Error(str(error)) from error
+
+
+def _next(blocks: Iterator[list[Spot]]) -> list[Spot]:
+    """Give the next block, an empty one at the end."""
+    with _damage_told():
+        return next(blocks, [])
+
+
+def _batch_end(block: Sequence[Spot], begin: int) -> int:
     end, total = begin, 0
-    while end < len(sizes) and total < _BATCH_BYTES and end - begin < _BATCH_ROWS:
-        total += sizes[end]
+    while end < len(block) and total < _BATCH_BYTES and end - begin < _BATCH_ROWS:
+        total += block[end].size
         end += 1
     return end
 

@@ -1,0 +1,53 @@
+"""Folding SQLite's log into its file beside the writing, not in the middle of a commit.
+
+Left to itself, SQLite does it within whatever commit makes the log too long, and everyone
+waits. Here a thread of its own does most of it; what was written meanwhile, a few pages,
+is folded in between two commits, after which the log begins anew.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+_BEGIN_BYTES = 4 * 1024 * 1024
+_FOLD = "PRAGMA wal_checkpoint(PASSIVE)"
+
+
+class Checkpoints:
+    """The checkpoints of one file; `after_commit` is for the thread that writes."""
+
+    def __init__(self, file: Path, writing: sqlite3.Connection, aside: sqlite3.Connection) -> None:
+        """Take over from SQLite; `aside` is a second connection, ours from now on."""
+        self._log = Path(f"{file}-wal")
+        self._writing = writing
+        self._aside = aside
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="m1-checkpoint")
+        self._running: Future[None] | None = None
+        writing.execute("PRAGMA wal_autocheckpoint = 0")
+
+    def after_commit(self) -> None:
+        """Begin or end a checkpoint where it is time; raises what it failed by."""
+        if self._running is None:
+            if os.stat(self._log).st_size >= _BEGIN_BYTES:
+                self._running = self._thread.submit(_fold, self._aside)
+        elif self._running.done():
+            self._running.result()
+            self._running = None
+            _fold(self._writing)
+
+    def close(self) -> None:
+        """Wait for what is under way, and let go."""
+        self._thread.shutdown()
+        self._aside.close()
+
+
+def _fold(connection: sqlite3.Connection) -> None:
+    """Write pages of the log into the file; a full disk only means that the log stays long."""
+    try:
+        connection.execute(_FOLD).fetchall()
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+            raise

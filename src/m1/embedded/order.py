@@ -1,0 +1,275 @@
+"""Putting what was found into order, across the parts of a space.
+
+Without keys the order is that of the ids. Every part has its own docids in that order, as
+a *run*; runs are merged a block at a time, and a page from the middle begins where it
+should without what comes before it being looked at.
+
+A key sorts by number, then by text: so items with a number come before those with a text,
+and those before the ones with neither, in both directions. One half of a key after
+another refines the ranks of what was found, and what can no longer be among the first is
+let go, so all but the first look at few. What ties in the end is ordered as runs are.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pyroaring import BitMap
+
+from m1.embedded.bitmaps import docids_of
+from m1.embedded.columns import Docids, Values
+from m1.embedded.part import Part, TextOrder
+from m1.query.plan import SortKey
+
+_BLOCK = 2_000
+
+Found = Sequence[tuple[Part, BitMap]]
+"""What was found in each part."""
+
+
+class Place(NamedTuple):
+    """Where an item is: the seq of its row, and the bytes of its body."""
+
+    seq: int
+    size: int
+
+
+def arrange(found: Found, order: Sequence[SortKey], start: int, rows: int) -> Iterator[list[Place]]:
+    """Yield blocks of what was found, in order; works on as it is asked for more.
+
+    Later than the call it looks only at what the parts no longer change.
+    """
+    found = [(part, some) for part, some in found if some]
+    end = min(start + rows, sum(len(some) for _, some in found))
+    if start >= end:
+        return iter(())
+    if order:
+        entries = _ranked(found, order, end)
+        return _untied([part for part, _ in found], entries, start, end)
+    return _merged([_Run(part, part.by_id(some, end)) for part, some in found], start, end)
+
+
+# --- by id ---
+
+
+class _Run(NamedTuple):
+    """Docids of one part in the order of their ids."""
+
+    part: Part
+    docids: Docids
+
+    def id_at(self, place: int) -> bytes:
+        return self.part.id_of(int(self.docids[place]))
+
+    def count_before(self, id: bytes, low: int, high: int) -> int:
+        """Tell how many ids are less than another, known to be between two counts."""
+        return bisect_left(range(high), id, low, high, key=self.id_at)
+
+
+def _merged(runs: Sequence[_Run], start: int, end: int) -> Iterator[list[Place]]:
+    """Yield the places of runs merged, from the one numbered `start` up to `end`."""
+    if len(runs) == 1:
+        part, docids = runs[0]
+        for begin in range(start, end, _BLOCK):
+            yield [
+                _place(part, docid) for docid in docids[begin : min(begin + _BLOCK, end)].tolist()
+            ]
+    elif sum(len(run.docids) for run in runs) <= _BLOCK:
+        yield _block(runs, [0] * len(runs), [len(run.docids) for run in runs])[start:end]
+    else:
+        begins = _cut(runs, [0] * len(runs), start)
+        for begin in range(start, end, _BLOCK):
+            ends = _cut(runs, begins, min(begin + _BLOCK, end))
+            yield _block(runs, begins, ends)
+            begins = ends
+
+
+def _block(runs: Sequence[_Run], begins: Sequence[int], ends: Sequence[int]) -> list[Place]:
+    """Give the places of a stretch of each run, merged."""
+    block: list[tuple[bytes, int, int]] = []
+    for number, (part, docids) in enumerate(runs):
+        stretch = docids[begins[number] : ends[number]].tolist()
+        block += [(part.id_of(docid), number, docid) for docid in stretch]
+    block.sort()
+    return [_place(runs[number].part, docid) for _, number, docid in block]
+
+
+def _place(part: Part, docid: int) -> Place:
+    return Place(part.seqs[docid], part.sizes[docid])
+
+
+def _cut(runs: Sequence[_Run], lows: Sequence[int], rank: int) -> list[int]:
+    """Give how many of each run are among the first `rank` of all, at least `lows` of each.
+
+    An id in the middle of the widest run that is still open cuts all of them; whether too
+    many lie before it tells which half to go on with.
+    """
+    room = rank - sum(lows)
+    lows = list(lows)
+    highs = [min(len(run.docids), low + room) for run, low in zip(runs, lows, strict=True)]
+    while sum(lows) < rank:
+        widest = max(range(len(runs)), key=lambda number: highs[number] - lows[number])
+        middle = (lows[widest] + highs[widest]) // 2
+        id = runs[widest].id_at(middle)
+        cuts = [
+            middle if number == widest else run.count_before(id, lows[number], highs[number])
+            for number, run in enumerate(runs)
+        ]
+        if sum(cuts) < rank:
+            lows = cuts
+            lows[widest] += 1
+        else:
+            highs = cuts
+    return lows
+
+
+# --- by keys ---
+
+
+def _ranked(found: Found, order: Sequence[SortKey], wanted: int) -> _Entries:
+    """Rank what was found by some keys; the first `wanted`, and what ties with the last."""
+    entries = _Entries.of(found)
+    for key in order:
+        for values_of in (_numbers, _texts):
+            if entries.none_tie:
+                break
+            entries = entries.refined(values_of(found, entries, key, wanted), wanted)
+    return entries
+
+
+class _Entries(NamedTuple):
+    """What was found, by ascending rank: entries of one rank tie."""
+
+    owners: NDArray[np.uint16]
+    """Which part each is in."""
+    docids: Docids
+    ranks: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, found: Found) -> _Entries:
+        docids = [docids_of(some) for _, some in found]
+        owners = np.repeat(np.arange(len(found), dtype=np.uint16), [len(some) for some in docids])
+        return cls(owners, np.concatenate(docids), np.zeros(len(owners), np.int64))
+
+    @property
+    def none_tie(self) -> bool:
+        return bool(self.ranks[-1] == len(self.ranks) - 1)
+
+    @property
+    def all_tie(self) -> bool:
+        return bool(self.ranks[-1] == 0)
+
+    def at(self, places: NDArray[Any]) -> _Entries:
+        return _Entries(self.owners[places], self.docids[places], self.ranks[places])
+
+    def refined(self, values: Values, wanted: int) -> _Entries:
+        """Order by rank, then value; keep the first, and what ties with the last of them."""
+        kept = self
+        if wanted < len(values) and self.all_tie:  # select before sorting
+            first = values <= np.partition(values, wanted - 1)[wanted - 1]
+            values, kept = values[first], self.at(first)
+        order = np.lexsort((values, kept.ranks))
+        values, kept = values[order], kept.at(order)
+        steps = (kept.ranks[1:] != kept.ranks[:-1]) | (values[1:] != values[:-1])
+        ranks = np.concatenate(([0], np.cumsum(steps)))
+        size = len(ranks)
+        if wanted < size:
+            size = int(np.searchsorted(ranks, ranks[wanted - 1], side="right"))
+        return _Entries(kept.owners[:size], kept.docids[:size], ranks[:size])
+
+
+def _numbers(found: Found, entries: _Entries, key: SortKey, wanted: int) -> Values:
+    """Give each entry a number that ascends in the order of the key; infinity for none."""
+    values = np.full(len(entries.docids), np.inf)
+    for owner, (part, _) in enumerate(found):
+        terms = part.terms_at(key.path)
+        if terms is not None:
+            mine = entries.owners == owner
+            values[mine] = terms.numbers.extremes(entries.docids[mine], key.descending)
+    return _ascending(values, key)
+
+
+def _ascending(values: Values, key: SortKey) -> Values:
+    values = -values if key.descending else values
+    values[~np.isfinite(values)] = np.inf
+    return values
+
+
+def _texts(found: Found, entries: _Entries, key: SortKey, wanted: int) -> Values:
+    """Give each entry a rank by text, alike in all parts; infinity for none.
+
+    While everything ties, the texts of a part that cannot be among the first are not read.
+    """
+    values = np.full(len(entries.docids), np.inf)
+    head_of: dict[int, dict[int, str]] = {}
+    for owner, (part, _) in enumerate(found):
+        terms = part.terms_at(key.path)
+        if terms is None:
+            continue
+        mine = np.flatnonzero(entries.owners == owner)
+        order = terms.text_order(entries.docids[mine], key.descending)
+        ranks = _choosy(order, key, wanted) if entries.all_tie else order.ranks
+        values[mine] = ranks
+        head_of[owner] = {
+            int(rank): order.text_at(int(rank)) for rank in np.unique(ranks[~np.isnan(ranks)])
+        }
+    heads = sorted({head for heads in head_of.values() for head in heads.values()})
+    rank_of = {head: rank for rank, head in enumerate(heads)}
+    for owner, known in head_of.items():
+        mine = np.flatnonzero((entries.owners == owner) & np.isfinite(values))
+        local = np.array(list(known), np.float64)
+        common = np.array([rank_of[head] for head in known.values()], np.float64)
+        if len(local):
+            values[mine] = common[np.searchsorted(local, values[mine])]
+    return _ascending(values, key)
+
+
+def _choosy(order: TextOrder, key: SortKey, wanted: int) -> Values:
+    """Give the first `wanted` ranks, and what ties with the last of them as far as is sorted."""
+    ranks = order.ranks
+    there = ranks[~np.isnan(ranks)]
+    if wanted >= len(there):
+        return ranks
+    step = -1 if key.descending else 1
+    last = int(np.partition(there * step, wanted - 1)[wanted - 1] * step)
+    farthest = int(there.min() if key.descending else there.max())
+    while last != farthest and order.text_at(last + step) == order.text_at(last):
+        last += step
+    return np.where(ranks * step <= last * step, ranks, np.nan)
+
+
+def _untied(
+    parts: Sequence[Part], entries: _Entries, start: int, end: int
+) -> Iterator[list[Place]]:
+    """Yield places by rank, those of one rank by id; begin where the page does."""
+    owners, docids, ranks = entries
+    edges = np.append(np.flatnonzero(ranks[1:] != ranks[:-1]) + 1, len(ranks))
+    first = int(np.searchsorted(edges, start, side="right"))
+    begin = int(edges[first - 1]) if first else 0
+    block: list[Place] = []
+    for edge in edges[first:].tolist():
+        if edge - begin == 1:
+            block.append(_place(parts[owners[begin]], int(docids[begin])))
+        else:
+            runs = _tied(parts, owners[begin:edge], docids[begin:edge])
+            for some in _merged(runs, max(start - begin, 0), min(end, edge) - begin):
+                block += some
+        begin = edge
+        if len(block) >= _BLOCK:
+            yield block
+            block = []
+        if begin >= end:
+            break
+    yield block
+
+
+def _tied(parts: Sequence[Part], owners: NDArray[np.uint16], docids: Docids) -> list[_Run]:
+    """Give what ties as runs; the docids of one part ascend."""
+    return [
+        _Run(parts[owner], parts[owner].in_id_order(docids[owners == owner]))
+        for owner in np.unique(owners).tolist()
+    ]

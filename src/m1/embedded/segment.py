@@ -1,0 +1,310 @@
+"""A segment: items that no longer change, and their index, in one mapped file.
+
+Docids follow the order of the ids. Every path has its texts in order, so that the number
+of a text is its rank, and a stretch of texts has a stretch of postings:
+
+    texts       b"xyyz", text_ends [1, 3, 4]    the texts x, yy, z
+    postings    [0, 3, 1, 2, 5], ends [2, 3, 5]  x: 0, 3;  yy: 1;  z: 2, 5
+    large       texts with many docids: a Roaring bitmap each, and no postings
+    text_pairs, number_pairs, date_pairs        (docid, value), ascending by docid
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from hashlib import blake2b
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from pyroaring import BitMap
+
+from m1.embedded.bitmaps import bitmap_of, docids_of
+from m1.embedded.columns import Docids, Number, Pairs
+from m1.embedded.matching import Pattern, matcher
+from m1.embedded.part import SORTED_CHARACTERS, TextOrder
+from m1.embedded.sections import Section, SectionFile
+
+_HASH_BYTES = 8
+_NO_DOCIDS = np.empty(0, np.uint32)
+
+
+class PairSections(msgspec.Struct, array_like=True, frozen=True):
+    """Where pairs are; without docids, each docid from 0 on has one value."""
+
+    docids: Section | None
+    values: Section
+
+
+class PathSections(msgspec.Struct, array_like=True, frozen=True):
+    """Where all of one path is."""
+
+    texts: Section
+    text_ends: Section
+    postings: Section
+    ends: Section
+    large: Section
+    large_ends: Section
+    large_maps: Section
+    text_pairs: PairSections
+    number_pairs: PairSections
+    date_pairs: PairSections
+
+
+class Directory(msgspec.Struct, array_like=True, frozen=True):
+    """Where everything in a segment is."""
+
+    ids: Section
+    id_ends: Section
+    hashes: Section
+    hashed: Section
+    """The docids in the order of the hashes of their ids."""
+    seqs: Section
+    sizes: Section
+    existing: dict[str, Section]
+    paths: dict[str, PathSections]
+
+
+def hash_of(id: bytes) -> int:
+    """Give the hash by which a segment finds an id."""
+    return int.from_bytes(blake2b(id, digest_size=_HASH_BYTES).digest(), "little")
+
+
+class Texts(Sequence[bytes]):
+    """Texts one after another, as UTF-8."""
+
+    def __init__(self, file: SectionFile, texts: Section, ends: Section) -> None:
+        self._texts = file.view(texts)
+        self._ends = file.view(ends).cast("q")
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def __getitem__(self, number: int) -> bytes:  # type: ignore[override]
+        begin = self._ends[number - 1] if number else 0
+        return bytes(self._texts[begin : self._ends[number]])
+
+    def __iter__(self) -> Iterator[bytes]:
+        begin, texts = 0, bytes(self._texts)
+        for end in self._ends:
+            yield texts[begin:end]
+            begin = end
+
+
+class SegmentTerms:
+    """All that a segment has at one path."""
+
+    def __init__(self, file: SectionFile, sections: PathSections) -> None:
+        self._file = file
+        self._sections = sections
+        self.texts = Texts(file, sections.texts, sections.text_ends)
+
+    def _pairs(self, sections: PairSections, number: Number) -> Pairs:
+        docids = sections.docids
+        return Pairs(
+            None if docids is None else self._file.array(docids, np.uint32),
+            self._file.array(sections.values, number),
+        )
+
+    @cached_property
+    def text_pairs(self) -> Pairs:
+        """Pairs of docids and numbers of texts."""
+        return self._pairs(self._sections.text_pairs, np.uint32)
+
+    @cached_property
+    def numbers(self) -> Pairs:
+        """See Terms."""
+        return self._pairs(self._sections.number_pairs, np.float64)
+
+    @cached_property
+    def dates(self) -> Pairs:
+        """See Terms."""
+        return self._pairs(self._sections.date_pairs, np.float64)
+
+    @cached_property
+    def _postings(self) -> Docids:
+        return self._file.array(self._sections.postings, np.uint32)
+
+    @cached_property
+    def _ends(self) -> memoryview:
+        return self._file.view(self._sections.ends).cast("I")
+
+    @cached_property
+    def _large(self) -> memoryview:
+        return self._file.view(self._sections.large).cast("I")
+
+    @cached_property
+    def _large_ends(self) -> memoryview:
+        return self._file.view(self._sections.large_ends).cast("q")
+
+    @cached_property
+    def _large_maps(self) -> memoryview:
+        return self._file.view(self._sections.large_maps)
+
+    @property
+    def count(self) -> int:
+        """See Terms."""
+        return len(self.texts)
+
+    def number_of(self, text: str) -> int | None:
+        """See Terms."""
+        sought = text.encode()
+        number = bisect_left(self.texts, sought)
+        return number if number < len(self.texts) and self.texts[number] == sought else None
+
+    def starting(self, head: str) -> Sequence[int]:
+        """See Terms."""
+        begin, end = head.encode(), head.encode() + b"\xff"
+        return range(bisect_left(self.texts, begin), bisect_left(self.texts, end))
+
+    def between(
+        self, low: str | None, high: str | None, include_low: bool, include_high: bool
+    ) -> Sequence[int]:
+        """See Terms."""
+        begin = 0 if low is None else self._edge(low, not include_low)
+        end = len(self.texts) if high is None else self._edge(high, include_high)
+        return range(begin, end)
+
+    def _edge(self, text: str, behind: bool) -> int:
+        return bisect_left(self.texts, text.encode() + b"\0" * behind)
+
+    def matching(self, pattern: Pattern) -> Sequence[int]:
+        """See Terms."""
+        matches = matcher(pattern)
+        return [number for number, text in enumerate(self.texts) if matches(text.decode())]
+
+    def having(self, numbers: Sequence[int]) -> BitMap:
+        """See Terms."""
+        if isinstance(numbers, range):
+            stretches, large = self._of_range(numbers)
+        else:
+            stretches = [self._stretch(number) for number in numbers]
+            large = [number for number, few in zip(numbers, stretches, strict=True) if not len(few)]
+        maps = [self._large_map(number) for number in large]
+        if len(maps) == 1 and len(numbers) == 1:
+            return maps[0]
+        return BitMap.union(bitmap_of(np.concatenate((_NO_DOCIDS, *stretches))), *maps)
+
+    def _stretch(self, number: int) -> Docids:
+        """Give the docids of a text, none where it has many."""
+        return self._postings[self._end(number - 1) : self._end(number)]
+
+    def _end(self, number: int) -> int:
+        return self._ends[number] if number >= 0 else 0
+
+    def _of_range(self, numbers: range) -> tuple[list[Docids], Sequence[int]]:
+        if not numbers:
+            return [], []
+        stretch = self._postings[self._end(numbers[0] - 1) : self._end(numbers[-1])]
+        first = bisect_left(self._large, numbers.start)
+        return [stretch], self._large[first : bisect_left(self._large, numbers.stop)]
+
+    def _large_map(self, number: int) -> BitMap:
+        place = bisect_left(self._large, number)
+        begin = self._large_ends[place - 1] if place else 0
+        return BitMap.deserialize(bytes(self._large_maps[begin : self._large_ends[place]]))
+
+    def text_order(self, docids: Docids, greatest: bool) -> TextOrder:
+        """See Terms."""
+        return TextOrder(
+            self.text_pairs.extremes(docids, greatest),
+            lambda rank: self.texts[rank].decode()[:SORTED_CHARACTERS],
+        )
+
+
+class Segment:
+    """A part that no longer changes, but for which of its items are live."""
+
+    def __init__(self, path: Path, live: BitMap | None = None) -> None:
+        """Map the file; raises DamagedData. All its items are live unless told otherwise."""
+        self.file = SectionFile(path)
+        self._directory = directory = self.file.read(Directory)
+        self.seqs = self.file.view(directory.seqs).cast("q")
+        self.sizes = self.file.view(directory.sizes).cast("Q")
+        self.live = BitMap(range(len(self.seqs))) if live is None else live
+        self._ids = Texts(self.file, directory.ids, directory.id_ends)
+        self._existing: dict[str, BitMap] = {}
+        self._terms: dict[str, SegmentTerms] = {}
+
+    @property
+    def ids(self) -> Texts:
+        """The ids, by docid."""
+        return self._ids
+
+    @property
+    def paths(self) -> Iterable[str]:
+        """The paths with a value in some item."""
+        return self._directory.paths
+
+    @property
+    def existing_paths(self) -> Iterable[str]:
+        """The paths at or below which some item has a value."""
+        return self._directory.existing
+
+    def hashes_by_docid(self) -> NDArray[np.uint64]:
+        """Give the hash of each id."""
+        hashes = np.empty(len(self.seqs), np.uint64)
+        hashes[np.asarray(self._hashed)] = np.asarray(self._hashes)
+        return hashes
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.file.path
+
+    @cached_property
+    def _hashes(self) -> memoryview:
+        return self.file.view(self._directory.hashes).cast("Q")
+
+    @cached_property
+    def _hashed(self) -> memoryview:
+        return self.file.view(self._directory.hashed).cast("I")
+
+    def docid_of(self, id: bytes, hash: int) -> int | None:
+        """Give the docid of an id, live or not; `hash` is what `hash_of` gives for it."""
+        hashes = self._hashes
+        place = bisect_left(hashes, hash)
+        while place < len(hashes) and hashes[place] == hash:
+            docid: int = self._hashed[place]
+            if self._ids[docid] == id:
+                return docid
+            place += 1
+        return None
+
+    def id_of(self, docid: int) -> bytes:
+        """See Part."""
+        return self._ids[docid]
+
+    def existing(self, path: str) -> BitMap:
+        """See Part."""
+        found = self._existing.get(path)
+        if found is None:
+            section = self._directory.existing.get(path)
+            if section is None:
+                return BitMap()
+            found = self._existing[path] = BitMap.deserialize(self.file.bytes(section))
+        return found
+
+    def terms_at(self, path: str) -> SegmentTerms | None:
+        """See Part."""
+        terms = self._terms.get(path)
+        if terms is None:
+            sections = self._directory.paths.get(path)
+            if sections is None:
+                return None
+            terms = self._terms[path] = SegmentTerms(self.file, sections)
+        return terms
+
+    def by_id(self, found: BitMap, wanted: int) -> Docids:
+        """See Part."""
+        if wanted < len(found):
+            return np.fromiter(islice(found, wanted), np.uint32)
+        return docids_of(found)
+
+    def in_id_order(self, docids: Docids) -> Docids:
+        """See Part."""
+        return docids

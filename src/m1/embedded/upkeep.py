@@ -1,0 +1,281 @@
+"""Keeping a space in few parts: full deltas become segments, many segments become few.
+
+The work is done by processes of their own (`build`); here they are started, and what they
+made takes the place of what it was made of, in one step. The manifest on disk follows each
+such step, and only then is what it no longer names let go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import shutil
+import subprocess
+import sys
+import weakref
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+from pyroaring import BitMap
+
+from m1.embedded.build import Job, Rows, Source
+from m1.embedded.index import FULL_CHANGES, Index, bury_again
+from m1.embedded.manifest import Listed, Manifest, load, save
+from m1.embedded.segment import Segment
+from m1.embedded.space import Space
+from m1.errors import M1Error
+
+_log = logging.getLogger("m1")
+
+_FOLDER = "index"
+_SUFFIX = ".segment"
+_COMMAND = (sys.executable, "-P", "-m", "m1.embedded.build")
+_MERGED_AT_ONCE = 4
+"""So many segments of one size become one of the next."""
+_BURIED_AT_ONCE = 500
+_PAUSE_SECONDS = 10
+_UNUSED_SECONDS = 0.05
+_FREED_AT_ONCE = 200
+
+
+# --- folders ---
+
+
+def folder_of(data: Path, number: int) -> Path:
+    """Give the folder of a space's segments."""
+    return data / _FOLDER / str(number)
+
+
+def forget_others(data: Path, numbers: Sequence[int]) -> None:
+    """Remove the folders of spaces that are no more."""
+    kept = {str(number) for number in numbers}
+    for folder in (data / _FOLDER).glob("*"):
+        if folder.name not in kept:
+            shutil.rmtree(folder)
+
+
+def open_index(folder: Path) -> tuple[Index, list[int]]:
+    """Give a space's index as far as it is in segments, and its garbage.
+
+    Removes files that the manifest does not name; raises DamagedData.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    manifest = load(folder) or Manifest()
+    if not all((folder / listed.name).exists() for listed in manifest.segments):
+        _log.warning("files are missing in %s: the index is made anew", folder)
+        manifest = Manifest()
+    names = {listed.name for listed in manifest.segments}
+    for path in folder.glob(f"*{_SUFFIX}"):
+        if path.name not in names:
+            path.unlink()
+    segments = [
+        Segment(folder / listed.name, BitMap.deserialize(listed.live))
+        for listed in manifest.segments
+    ]
+    return Index(manifest.covered, segments), manifest.garbage
+
+
+# --- building ---
+
+
+class _Failed(Exception):
+    """A segment could not be made."""
+
+
+def _target(folder: Path) -> Path:
+    return folder / f"{uuid4().hex}{_SUFFIX}"
+
+
+def build_now(space: Space, folder: Path, database: Path) -> None:
+    """Make a segment of the delta while nothing else goes on; raises OSError."""
+    index, target = space.index, _target(folder)
+    frozen = index.freeze()
+    rows = Rows(str(database), space.place.number, frozen.covered, frozen.last_seq)
+    job = msgspec.msgpack.encode(Job(str(target), rows=rows))
+    done = subprocess.run(_COMMAND, input=job, stderr=subprocess.PIPE, check=False)
+    if done.returncode:
+        raise OSError(f"the index could not be built: {_reason(done.stderr)}")
+    index.thaw(Segment(target))
+    save(folder, manifest_of(space))
+
+
+def _reason(errors: bytes) -> str:
+    return errors.decode(errors="replace").strip().rpartition("\n")[2] or "it gave no reason"
+
+
+async def _build(job: Job) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *_COMMAND, stdin=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+    try:
+        _, errors = await process.communicate(msgspec.msgpack.encode(job))
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode:
+        raise _Failed(_reason(errors))
+
+
+def manifest_of(space: Space) -> Manifest:
+    """Give the manifest of this moment."""
+    index = space.index
+    covered = (index.frozen or index.delta).covered
+    listed = [Listed(each.path.name, each.live.serialize()) for each in index.segments]
+    return Manifest(covered, listed, space.garbage(covered))
+
+
+class Turns:
+    """Who may build: one flush and one merge at a time, in all spaces together."""
+
+    def __init__(self) -> None:
+        self.flush = asyncio.Semaphore(1)
+        self.merge = asyncio.Semaphore(1)
+
+
+class Upkeep:
+    """The upkeep of one space."""
+
+    def __init__(self, space: Space, folder: Path, database: Path, turns: Turns) -> None:
+        self.problem: str | None = None
+        """Why the last attempt failed, if it did; it is tried again."""
+        self._space = space
+        self._folder = folder
+        self._database = database
+        self._turns = turns
+        self._saving = asyncio.Lock()
+        self._flushing: asyncio.Task[None] | None = None
+        self._merging: asyncio.Task[None] | None = None
+
+    def look(self) -> None:
+        """Begin what is due and not under way; cheap enough to be called after each update."""
+        index = self._space.index
+        if (index.full or index.frozen is not None) and _is_over(self._flushing):
+            self._flushing = asyncio.create_task(self._until_done(self._flush))
+
+    async def _until_done(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do work, and do it again after a pause where it failed; it goes on where it was."""
+        while True:
+            try:
+                await work()
+            except (_Failed, OSError, M1Error) as error:
+                self.problem = f"its index cannot be kept up: {error}"
+                _log.warning("space %s: %s", self._space.place.uid, self.problem)
+                await asyncio.sleep(_PAUSE_SECONDS)
+            else:
+                self.problem = None
+                return
+
+    async def close(self) -> None:
+        """Stop; what was not finished is begun again after the next start."""
+        tasks = [task for task in (self._flushing, self._merging) if task is not None]
+        for task in tasks:
+            task.cancel()
+        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                _log.error("the upkeep of a space failed", exc_info=outcome)
+
+    async def _made(self, job: Job, turn: asyncio.Semaphore) -> Segment:
+        target = _target(self._folder)
+        try:
+            async with turn:
+                await _build(msgspec.structs.replace(job, target=str(target)))
+            return Segment(target)
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
+
+    async def _save(self) -> None:
+        async with self._saving:
+            manifest = manifest_of(self._space)
+            await asyncio.to_thread(save, self._folder, manifest)
+            self._space.removals_are_kept(manifest.covered)
+
+    # --- from delta to segment ---
+
+    async def _flush(self) -> None:
+        space, index = self._space, self._space.index
+        while index.full or index.frozen is not None:
+            async with space.changing:
+                frozen = index.frozen or index.freeze()
+            rows = Rows(str(self._database), space.place.number, frozen.covered, frozen.last_seq)
+            segment = await self._made(Job("", rows=rows), self._turns.flush)
+            async with space.changing:
+                index.thaw(segment)
+            unused, contents = weakref.ref(frozen), frozen.contents()
+            del frozen
+            await self._save()
+            await _free(unused, contents)
+            if self._due() and _is_over(self._merging):
+                self._merging = asyncio.create_task(self._until_done(self._merge))
+
+    # --- from segments to a segment ---
+
+    def _due(self) -> list[Segment]:
+        """Give segments that should become one: many of a size, or one that is half dead."""
+        tiers: defaultdict[int, list[Segment]] = defaultdict(list)
+        for segment in self._space.index.segments:
+            size = max(len(segment.live), FULL_CHANGES) / FULL_CHANGES
+            tiers[int(math.log(size, _MERGED_AT_ONCE))].append(segment)
+        for _, segments in sorted(tiers.items()):
+            if len(segments) >= _MERGED_AT_ONCE:
+                return segments
+        return [
+            segment
+            for segment in self._space.index.segments
+            if 2 * len(segment.live) < len(segment.seqs)
+        ][:1]
+
+    async def _merge(self) -> None:
+        while sources := self._due():
+            known = [source.live.copy() for source in sources]
+            merged = None
+            if any(known):
+                job = Job("", sources=list(map(_source, sources)))
+                merged = await self._made(job, self._turns.merge)
+            while not await self._take_place(sources, known, merged):
+                pass
+            await self._save()
+            for source in sources:
+                source.path.unlink()
+
+    async def _take_place(
+        self, sources: Sequence[Segment], known: Sequence[BitMap], merged: Segment | None
+    ) -> bool:
+        """Let some die that died meanwhile; when that was all, put the merged in place."""
+        async with self._space.changing:
+            left = False
+            for source, live in zip(sources, known, strict=True):
+                died = BitMap(islice(live - source.live, _BURIED_AT_ONCE))
+                if merged is not None:
+                    bury_again(died, source, merged)
+                live -= died
+                left = left or live != source.live
+            if not left:
+                self._space.index.merge(sources, merged)
+        await asyncio.sleep(0)
+        return not left
+
+
+async def _free(unused: Callable[[], object], contents: list[list[Any]]) -> None:
+    """Free what a delta held, little by little: at once it would hold up all others."""
+    while unused() is not None:
+        await asyncio.sleep(_UNUSED_SECONDS)
+    for content in contents:
+        while content:
+            del content[-_FREED_AT_ONCE:]
+            await asyncio.sleep(0)
+
+
+def _is_over(task: asyncio.Task[None] | None) -> bool:
+    return task is None or task.done()
+
+
+def _source(segment: Segment) -> Source:
+    return Source(str(segment.path), segment.live.serialize())
