@@ -85,13 +85,27 @@ def _roots(*paths: str) -> frozenset[str]:
 
 def _add(additions: dict[str, Any], item: dict[str, Any], path: str, value: Any) -> None:
     """Put a value at a path of `additions`, having made sure that it fits onto the item."""
-    *above, last = path.split(".")
+    if item:
+        _check_room(item, path)
+    above, last = _keys(path)
+    for key in above:
+        additions = additions.setdefault(key, {})
+    additions[last] = value
+
+
+def _check_room(item: dict[str, Any], path: str) -> None:
+    above, last = _keys(path)
     present: Any = item
     for depth, key in enumerate(above, 1):
         present = present.get(key, {})
         if not isinstance(present, dict):
             raise BadRequest(f"{'.'.join(above[:depth])} is not a map, and {path} goes in there")
-        additions = additions.setdefault(key, {})
     if last not in present and values_at(item, path):
         raise BadRequest(f"{path} is set by the server: leave it out, or write it as nested maps")
-    additions[last] = value
+
+
+@lru_cache(maxsize=16)
+def _keys(path: str) -> tuple[tuple[str, ...], str]:
+    """Give the keys on the way to a path, and the last one."""
+    *above, last = path.split(".")
+    return tuple(above), last

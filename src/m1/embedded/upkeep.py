@@ -40,7 +40,6 @@ _MERGED_AT_ONCE = 4
 """So many segments of one size become one of the next."""
 _BURIED_AT_ONCE = 500
 _PAUSE_SECONDS = 10
-_UNUSED_SECONDS = 0.05
 _FREED_AT_ONCE = 200
 
 
@@ -208,10 +207,11 @@ class Upkeep:
             segment = await self._made(Job("", rows=rows), self._turns.flush)
             async with space.changing:
                 index.thaw(segment)
-            unused, contents = weakref.ref(frozen), frozen.contents()
+            unused, contents = _unused(frozen), frozen.contents()
             del frozen
             await self._save()
-            await _free(unused, contents)
+            await unused.wait()
+            await _free(contents)
             if self._due() and _is_over(self._merging):
                 self._merging = asyncio.create_task(self._until_done(self._merge))
 
@@ -263,10 +263,16 @@ class Upkeep:
         return not left
 
 
-async def _free(unused: Callable[[], object], contents: list[list[Any]]) -> None:
+def _unused(part: object) -> asyncio.Event:
+    """Give what happens once nobody uses a part any more, in whichever thread that is."""
+    event = asyncio.Event()
+    done = weakref.finalize(part, asyncio.get_running_loop().call_soon_threadsafe, event.set)
+    done.atexit = False
+    return event
+
+
+async def _free(contents: list[list[Any]]) -> None:
     """Free what a delta held, little by little: at once it would hold up all others."""
-    while unused() is not None:
-        await asyncio.sleep(_UNUSED_SECONDS)
     for content in contents:
         while content:
             del content[-_FREED_AT_ONCE:]

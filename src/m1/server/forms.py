@@ -74,19 +74,27 @@ def _urlencoded(text: bytes) -> Iterator[tuple[str, Value]]:
 
 
 def _decoded(piece: bytes, name: str) -> str:
-    """Undo the form encoding; falcon's decoder is fast but puts U+FFFD for bad UTF-8."""
-    if _BAD_ESCAPE.search(piece):
-        raise BadRequest(
-            f"{name}: a % must be followed by two hexadecimal digits (write %25 for the character)"
-        )
+    """Undo the form encoding; raises BadRequest.
+
+    falcon's decoder is fast, but leaves a bad escape as it is and puts U+FFFD for bad UTF-8.
+    Both show in the length: every escape stands for one byte.
+    """
     try:
         text = piece.decode()
         decoded: str = falcon.uri.decode(text)
-        if "\ufffd" in decoded:
+        if len(decoded.encode()) != len(piece) - 2 * piece.count(b"%") or "\ufffd" in decoded:
+            _check_escapes(piece, name)
             decoded = unquote_to_bytes(text.replace("+", " ")).decode()
     except UnicodeDecodeError:
         raise BadRequest(f"{name}: not valid UTF-8") from None
     return decoded
+
+
+def _check_escapes(piece: bytes, name: str) -> None:
+    if _BAD_ESCAPE.search(piece):
+        raise BadRequest(
+            f"{name}: a % must be followed by two hexadecimal digits (write %25 for the character)"
+        )
 
 
 _multipart_handler = MultipartFormHandler()
