@@ -44,7 +44,7 @@ LARGE = 256
 """So many docids make a text's postings a bitmap."""
 
 _GONE = np.uint32(2**32 - 1)
-_NICE = 5
+_NICE = 10
 
 
 class Rows(msgspec.Struct, array_like=True, frozen=True):

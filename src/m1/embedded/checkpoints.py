@@ -7,31 +7,36 @@ is folded in between two commits, after which the log begins anew.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 
 _BEGIN_BYTES = 4 * 1024 * 1024
+_PAGE = 4_096
 _FOLD = "PRAGMA wal_checkpoint(PASSIVE)"
 
 
 class Checkpoints:
     """The checkpoints of one file; `after_commit` is for the thread that writes."""
 
-    def __init__(self, file: Path, writing: sqlite3.Connection, aside: sqlite3.Connection) -> None:
+    def __init__(self, writing: sqlite3.Connection, aside: sqlite3.Connection) -> None:
         """Take over from SQLite; `aside` is a second connection, ours from now on."""
-        self._log = Path(f"{file}-wal")
+        self._logged = 0
         self._writing = writing
         self._aside = aside
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="m1-checkpoint")
         self._running: Future[None] | None = None
         writing.execute("PRAGMA wal_autocheckpoint = 0")
 
-    def after_commit(self) -> None:
-        """Begin or end a checkpoint where it is time; raises what it failed by."""
+    def after_commit(self, added: int, changed: int) -> None:
+        """Begin or end a checkpoint where it is time; raises what it failed by.
+
+        The length of the log is reckoned from the bytes that were added and the rows, each
+        on a page of its own, that were changed: the file itself stays as long as it ever was.
+        """
+        self._logged += added + changed * _PAGE + _PAGE
         if self._running is None:
-            if os.stat(self._log).st_size >= _BEGIN_BYTES:
+            if self._logged >= _BEGIN_BYTES:
+                self._logged = 0
                 self._running = self._thread.submit(_fold, self._aside)
         elif self._running.done():
             self._running.result()

@@ -95,7 +95,7 @@ class Disk:
                 _create_tables(connection)
         except sqlite3.DatabaseError as error:
             raise self._unusable(error) from error
-        self._checkpoints = Checkpoints(self.file, connection, _connect(self.file))
+        self._checkpoints = Checkpoints(connection, _connect(self.file))
         return connection
 
     def _unusable(self, error: sqlite3.DatabaseError) -> StartError:
@@ -159,7 +159,8 @@ class Disk:
             with _transaction(self._connection):
                 yield
                 self._write_rows()
-            self._checkpoints.after_commit()
+            added = sum(len(row.body or b"") for rows in self._added.values() for row in rows)
+            self._checkpoints.after_commit(added, sum(map(len, self._gone.values())))
         finally:
             self._added.clear()
             self._gone.clear()

@@ -1,0 +1,117 @@
+"""Whether the end of SQLite's log is what was written there.
+
+After a crash SQLite takes from its log what has the right checksums, up to the first frame
+that has not, and forgets the rest without a word. A commit that was cut short by the crash
+ends that way, and nobody was told that it is durable. But where a whole commit stands
+behind the bad frame, every frame of it belonging to this log, it was synced once and
+damaged later; then nothing must be forgotten silently.
+
+The format is described at https://www.sqlite.org/fileformat2.html#the_write_ahead_log.
+"""
+
+from __future__ import annotations
+
+import struct
+from functools import cache, lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+_HEADER = struct.Struct(">8I")
+_FRAME = 24
+_MAGIC = 0x377F0682
+_AT_ONCE = 2_000
+_MODULUS = 2**32
+
+Words = NDArray[np.uint32]
+
+
+def damage_in(log: Path) -> str | None:
+    """Tell what is wrong with a log; None where nothing is, or where there is no log."""
+    try:
+        with log.open("rb") as file:
+            header = file.read(_HEADER.size)
+            if len(header) < _HEADER.size:
+                return None
+            magic, _, page, *_ = _HEADER.unpack(header)
+            if magic & ~1 != _MAGIC or page < 512 or page & (page - 1):
+                return "its header is none"
+            order = ">u4" if magic & 1 else "<u4"
+            words = np.frombuffer(header[:24], order).astype(np.uint32)
+            state = _after(_sums(words[None, :])[0], (0, 0), len(words))
+            if state != _HEADER.unpack(header)[6:]:
+                return "its header fails its checksum"
+            return _damage_behind(file.read(), page, order, header[16:24], state)
+    except FileNotFoundError:
+        return None
+
+
+def _damage_behind(
+    frames: bytes, page: int, order: str, salts: bytes, state: tuple[int, int]
+) -> str | None:
+    """Look for the first bad frame, and for a commit behind it."""
+    size = _FRAME + page
+    bad: int | None = None
+    for begin in range(0, len(frames) // size * size, _AT_ONCE * size):
+        some = np.frombuffer(frames[begin : begin + _AT_ONCE * size], np.uint8)
+        lines = some[: len(some) // size * size].reshape(-1, size)
+        summed = np.concatenate((lines[:, :8], lines[:, _FRAME:]), axis=1)
+        sums = _sums(np.ascontiguousarray(summed).view(order).astype(np.uint32))
+        heads = np.ascontiguousarray(lines[:, :_FRAME]).view(">u4")
+        for number, (head, each) in enumerate(zip(heads.tolist(), sums, strict=True)):
+            ours = lines[number, 8:16].tobytes() == salts
+            if bad is None:
+                state = _after(each, state, size // 4 - 4)
+                right = state == (head[4], head[5])
+                if not ours and not right:
+                    return None  # of an older log, or never written
+                if not ours or not right:
+                    bad = begin // size + number
+            elif not ours:
+                return None
+            if bad is not None and head[1]:
+                return f"frame {bad} fails its checksum, and a whole commit stands behind it"
+    return None
+
+
+def _sums(words: Words) -> list[tuple[int, int]]:
+    """Give what the words of each line add to the two running sums."""
+    weights = _weights(words.shape[1])
+    first = (words * weights[0]).sum(axis=1, dtype=np.uint32)
+    second = (words * weights[1]).sum(axis=1, dtype=np.uint32)
+    return list(zip(first.tolist(), second.tolist(), strict=True))
+
+
+def _after(sums: tuple[int, int], state: tuple[int, int], count: int) -> tuple[int, int]:
+    """Give the running sums after a line of so many words."""
+    (a, b), (c, d) = _powers(count // 2)
+    first, second = state
+    return (
+        (a * first + b * second + sums[0]) % _MODULUS,
+        (c * first + d * second + sums[1]) % _MODULUS,
+    )
+
+
+@lru_cache
+def _weights(count: int) -> tuple[Words, Words]:
+    """Give by what each word counts in the two sums at the end of a line.
+
+    A step takes two words: first += word + second, then second += next word + first.
+    """
+    first, second = np.zeros(count, np.uint32), np.zeros(count, np.uint32)
+    for step in range(count // 2):
+        (a, b), (c, d) = _powers(count // 2 - step - 1)
+        first[2 * step], second[2 * step] = (a + b) % _MODULUS, (c + d) % _MODULUS
+        first[2 * step + 1], second[2 * step + 1] = b, d
+    return first, second
+
+
+@cache
+def _powers(steps: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Give what a number of steps without words makes of the two sums, as a matrix."""
+    a, b, c, d = 1, 0, 0, 1
+    for _ in range(steps):
+        a, b = (a + c) % _MODULUS, (b + d) % _MODULUS
+        c, d = (a + c) % _MODULUS, (b + d) % _MODULUS
+    return (a, b), (c, d)
