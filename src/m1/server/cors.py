@@ -4,31 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import falcon
-import falcon.asgi
-
 from m1.api.system import origins
+from m1.server.exchange import Exchange
 
 _PREFLIGHT_SECONDS = 600
 
 
-def allow_origin(
-    setting: str,
-    request: falcon.asgi.Request,
-    response: falcon.asgi.Response,
-    verbs: Iterable[str],
-) -> bool:
+def allow_origin(setting: str, exchange: Exchange, verbs: Iterable[str]) -> bool:
     """Let a listed origin read the answer; True where that was all that it asked for."""
-    origin = request.get_header("Origin")
+    origin = exchange.header("origin")
     if origin is None or origin not in origins(setting):
         return False
-    response.set_header("Access-Control-Allow-Origin", origin)
-    response.set_header("Access-Control-Expose-Headers", "m1-count")
-    response.set_header("Vary", "Origin")
-    if request.method != "OPTIONS":
+    exchange.set_header("access-control-allow-origin", origin)
+    exchange.set_header("access-control-expose-headers", "m1-count")
+    exchange.set_header("vary", "Origin")
+    if exchange.method != "OPTIONS":
         return False
-    response.status = falcon.HTTP_204
-    response.set_header("Access-Control-Allow-Methods", ", ".join(verbs))
-    response.set_header("Access-Control-Allow-Headers", "m1-auth-token, content-type, accept")
-    response.set_header("Access-Control-Max-Age", str(_PREFLIGHT_SECONDS))
+    exchange.set_header("access-control-allow-methods", ", ".join(verbs))
+    exchange.set_header("access-control-allow-headers", "m1-auth-token, content-type, accept")
+    exchange.set_header("access-control-max-age", str(_PREFLIGHT_SECONDS))
     return True

@@ -5,10 +5,9 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 
-import falcon.asgi
-
 from m1.access import normal_address
 from m1.errors import BadRequest
+from m1.server.exchange import Exchange
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -19,16 +18,16 @@ class Peers:
     def __init__(self, proxies: Sequence[Network] = ()) -> None:
         self._proxies = proxies
 
-    def address_of(self, request: falcon.asgi.Request) -> str:
+    def address_of(self, exchange: Exchange) -> str:
         """Give the address of the caller, in its usual form.
 
         That is the peer of the socket. Where the peer is a trusted proxy, it is the last
         address in `X-Forwarded-For` that is no trusted proxy itself.
         """
-        address = normal_address(request.scope["client"][0])
+        address = normal_address(exchange.peer)
         if not self._proxies or not self._trusted(address):
             return address
-        forwarded = request.get_header("X-Forwarded-For") or ""
+        forwarded = exchange.header("x-forwarded-for") or ""
         for hop in reversed([hop.strip() for hop in forwarded.split(",") if hop.strip()]):
             try:
                 address = normal_address(hop)

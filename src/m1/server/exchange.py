@@ -1,0 +1,112 @@
+"""One HTTP request and its answer, over ASGI: what the server needs of both, and no more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from typing import Any
+
+from m1.errors import TooLarge
+
+Event = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Event]]
+Send = Callable[[Event], Awaitable[None]]
+
+NO_CONTENT = 204
+
+
+class ClientGone(Exception):
+    """The client left before the whole request was read or the whole answer sent."""
+
+
+class Exchange:
+    """A request, and the answer to it; header names are written in lower case."""
+
+    def __init__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.query: bytes = scope["query_string"]
+        self.peer: str = scope["client"][0]
+        self.begun = False
+        """Whether the answer has begun, so that it can no longer be another one."""
+        self._asked: list[tuple[bytes, bytes]] = scope["headers"]
+        self._told: list[tuple[bytes, bytes]] = []
+        self._receive = receive
+        self._send = send
+        self._left = False
+
+    # --- the request ---
+
+    def header(self, name: str) -> str | None:
+        """Give a header; one that came several times is joined with commas."""
+        sought = name.encode()
+        found = [value for key, value in self._asked if key == sought]
+        return b",".join(found).decode("latin-1") if found else None
+
+    async def body(self, most: int) -> bytes:
+        """Read the whole body; raises TooLarge, and ClientGone where it stops before its end."""
+        said = int(self.header("content-length") or 0)
+        chunks: list[bytes] = []
+        size, more = 0, True
+        if said > most and self.header("expect"):  # who expects a go-ahead gets a no
+            more = False
+        while more:
+            event = await self._next_event()
+            chunk, more = event.get("body", b""), event.get("more_body", False)
+            size += len(chunk)
+            if size <= most:
+                chunks.append(chunk)
+            elif size > 2 * most:  # so much is read on, that a client may come to see the answer
+                break
+        if max(said, size) > most:
+            self.set_header("connection", "close")
+            raise TooLarge(f"the body is larger than {most} bytes")
+        if self._left:
+            raise ClientGone
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    async def _next_event(self) -> Event:
+        event = await self._receive()
+        self._left = self._left or event["type"] == "http.disconnect"
+        return event
+
+    # --- the answer ---
+
+    def set_header(self, name: str, value: str) -> None:
+        """Add a header to the answer."""
+        self._told.append((name.encode(), value.encode("latin-1")))
+
+    async def answer(self, status: int, kind: str | None = None, body: bytes = b"") -> None:
+        """Send the whole answer, of a content type where it has a body."""
+        if kind is not None:
+            self.set_header("content-type", kind)
+        if status != NO_CONTENT:
+            self.set_header("content-length", str(len(body)))
+        await self._begin(status)
+        await self._send({"type": "http.response.body", "body": body})
+
+    async def stream(self, kind: str, chunks: AsyncIterator[bytes]) -> None:
+        """Send an answer in chunks; raises ClientGone once nobody is there any more.
+
+        A server drops what it cannot send: unless we look, the rest of a long page would
+        be read for nobody.
+        """
+        self.set_header("content-type", kind)
+        await self._begin(200)
+        watch = asyncio.create_task(self._watch())
+        try:
+            async for chunk in chunks:
+                if self._left:
+                    raise ClientGone
+                await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await self._send({"type": "http.response.body", "body": b""})
+        finally:
+            watch.cancel()
+
+    async def _begin(self, status: int) -> None:
+        self.begun = True
+        await self._send({"type": "http.response.start", "status": status, "headers": self._told})
+
+    async def _watch(self) -> None:
+        while not self._left:
+            await self._next_event()
