@@ -23,6 +23,8 @@ m1 <environment> <endpoint> [-parameter value ...]   call an endpoint
 m1 auth <environment> -username U [-password P]      log in; later calls use the token
 m1 environments [add NAME URL | remove NAME]         list, add and remove environments
 m1 serve [--quickstart] [--data DIR] ...             run a server (m1 serve --help)
+m1 backup --to FILE | restore --from FILE            copy a server's data, bring it back
+m1 check | repair --accept-loss                      look for damage, save what is intact
 m1 help [endpoint]                                   say more
 m1 --version
 
@@ -30,7 +32,8 @@ An environment is a name from `m1 environments`, or a URL. A value of - is read 
 input, @FILE from a file. M1_TOKEN in the environment goes before the token that is kept.
 Exit codes: 0 answered, 1 the server refused, 2 misuse, 3 no connection or a broken answer."""
 
-_COMMANDS = ("auth", "environments", "serve", "help")
+_DATA_COMMANDS = ("backup", "restore", "check", "repair")
+_COMMANDS = ("auth", "environments", "serve", "help", *_DATA_COMMANDS)
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
@@ -64,6 +67,10 @@ def _run(arguments: Sequence[str]) -> int:
             from m1.server.run import serve
 
             return serve(rest)
+        case [command, *rest] if command in _DATA_COMMANDS:
+            from m1.server.data import run
+
+            return run(command, rest)
         case ["environments", *rest]:
             _environments(rest)
         case ["auth", environment, *rest]:

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from m1.embedded.checkpoints import Checkpoints
+from m1.embedded.wal import damage_in
 from m1.engine import Saved
 from m1.errors import DamagedData, StartError
 
@@ -31,7 +32,7 @@ FORMAT = 1
 """The version of the layout above, kept in the file's `user_version`."""
 
 _APPLICATION_ID = 0x6D31_5353  # "m1SS", shown by file(1) and checked before anything is written
-_FILE = "items.db"
+FILE = "items.db"
 _READ_AT_ONCE = 250
 _LAST_SEQ = 2**63 - 1
 _WRITTEN_AT_ONCE = 64
@@ -76,8 +77,8 @@ class Disk:
         Raises StartError where it cannot be used or another server has it, DamagedData
         where what is in it fails its checks.
         """
-        self.file = directory / _FILE
-        self._lock = _lock(directory)
+        self.file = directory / FILE
+        self._lock = lock(directory)
         self._added: defaultdict[int, list[Row]] = defaultdict(list)
         self._gone: defaultdict[int, list[int]] = defaultdict(list)
         try:
@@ -87,15 +88,20 @@ class Disk:
             raise
 
     def _opened(self) -> sqlite3.Connection:
+        log = Path(f"{self.file}-wal")
+        problem = damage_in(log)
+        if problem is not None:
+            raise DamagedData(f"{log} is damaged ({problem}): {self._way_on}")
         try:
-            connection = _connect(self.file)
-            _check_format(connection, self.file)
+            connection = connect(self.file)
+            is_new = _is_new(connection, self.file)
             _set_durable(connection)
-            with _transaction(connection):
-                _create_tables(connection)
+            if is_new:
+                with _transaction(connection):
+                    make_tables(connection)
         except sqlite3.DatabaseError as error:
             raise self._unusable(error) from error
-        self._checkpoints = Checkpoints(connection, _connect(self.file))
+        self._checkpoints = Checkpoints(connection, connect(self.file))
         return connection
 
     def _unusable(self, error: sqlite3.DatabaseError) -> StartError:
@@ -104,9 +110,14 @@ class Disk:
         return self._damaged(str(error))
 
     def _damaged(self, reason: str) -> DamagedData:
-        return DamagedData(
-            f"{self.file} is damaged ({reason}): restore {self.file.parent} from a backup, "
-            f"then start again with m1 serve --data {self.file.parent}"
+        return DamagedData(f"{self.file} is damaged ({reason}): {self._way_on}")
+
+    @property
+    def _way_on(self) -> str:
+        data = f"--data {self.file.parent}"
+        return (
+            f"m1 check {data} tells more; bring back a backup with m1 restore, or keep what is "
+            f"intact with m1 repair {data} --accept-loss"
         )
 
     # --- reading at start ---
@@ -194,10 +205,7 @@ class Disk:
     def add_space(self, space: Space) -> None:
         """Make an empty space."""
         self._connection.execute("INSERT INTO spaces VALUES (?, ?)", space)
-        self._connection.execute(
-            f"CREATE TABLE items_{space.number}"
-            " (seq INTEGER PRIMARY KEY, id TEXT NOT NULL, body BLOB, crc INTEGER NOT NULL)"
-        )
+        make_tables(self._connection, space.number)
 
     def mark_removed(self, number: int) -> None:
         """Remove a space for good, its rows staying readable until `drop_table`."""
@@ -229,7 +237,7 @@ class Reader:
     """A connection that reads bodies by seq; for one thread at a time."""
 
     def __init__(self, file: Path) -> None:
-        self._connection = _connect(file)
+        self._connection = connect(file)
 
     def bodies(self, number: int, seqs: Sequence[int]) -> list[bytes]:
         """Give the bodies of rows, in the order asked.
@@ -273,11 +281,11 @@ class Reader:
         self._connection.close()
 
 
-def _lock(directory: Path) -> IO[bytes]:
+def lock(directory: Path) -> IO[bytes]:
     """Make the directory ours alone: another server on it would tear the data apart."""
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not any(directory.iterdir()) or (directory / _FILE).exists():
+        if not any(directory.iterdir()) or (directory / FILE).exists():
             directory.chmod(0o700)  # it is ours: nobody else's rights depend on it
         handle = open(os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600), "wb")  # noqa: SIM115
     except OSError as error:
@@ -293,9 +301,11 @@ def _lock(directory: Path) -> IO[bytes]:
     return handle
 
 
-def _connect(file: Path) -> sqlite3.Connection:
+def connect(file: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    """Open a file; statements are transactions of their own unless one is begun."""
     connection = sqlite3.connect(
-        file,
+        f"{file.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}",
+        uri=True,
         isolation_level=None,
         check_same_thread=False,
         timeout=30,
@@ -305,20 +315,26 @@ def _connect(file: Path) -> sqlite3.Connection:
     return connection
 
 
-def _check_format(connection: sqlite3.Connection, file: Path) -> None:
-    """Refuse a file that is not ours, or of a version that we cannot read."""
+def not_ours(connection: sqlite3.Connection, file: Path) -> str | None:
+    """Tell why a file that is not empty cannot be used, None where it can."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if application != _APPLICATION_ID:
+        return f"{file} is not a file of m1: choose another directory with --data"
+    if version != FORMAT:
+        return f"{file} has data format {version}, this version of m1 reads format {FORMAT}"
+    return None
+
+
+def _is_new(connection: sqlite3.Connection, file: Path) -> bool:
+    """Tell whether nothing is in a file; raises StartError where what is in it is not for us."""
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if application == 0 and version == 0 and tables == 0:
-        connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {FORMAT}")
-    elif application != _APPLICATION_ID:
-        raise StartError(f"{file} is not a file of m1: choose another directory with --data")
-    elif version != FORMAT:
-        raise StartError(
-            f"{file} has data format {version}, this version of m1 reads format {FORMAT}"
-        )
+    if not tables and connection.execute("PRAGMA application_id").fetchone() == (0,):
+        return True
+    reason = not_ours(connection, file)
+    if reason is not None:
+        raise StartError(reason)
+    return False
 
 
 def _set_durable(connection: sqlite3.Connection) -> None:
@@ -334,14 +350,21 @@ def _set_durable(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA temp_store = MEMORY")
 
 
-def _create_tables(connection: sqlite3.Connection) -> None:
+def make_tables(connection: sqlite3.Connection, number: int | None = None) -> None:
+    """Make the tables of an empty file; with a number, the one of a space."""
+    if number is not None:
+        connection.execute(
+            f"CREATE TABLE items_{number}"
+            " (seq INTEGER PRIMARY KEY, id TEXT NOT NULL, body BLOB, crc INTEGER NOT NULL)"
+        )
+        return
+    connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {FORMAT}")
     connection.execute(
-        "CREATE TABLE IF NOT EXISTS catalog (only_one INTEGER PRIMARY KEY,"
+        "CREATE TABLE catalog (only_one INTEGER PRIMARY KEY,"
         " version INTEGER NOT NULL, document BLOB NOT NULL, crc INTEGER NOT NULL)"
     )
-    connection.execute(
-        "CREATE TABLE IF NOT EXISTS spaces (number INTEGER PRIMARY KEY, uid TEXT UNIQUE)"
-    )
+    connection.execute("CREATE TABLE spaces (number INTEGER PRIMARY KEY, uid TEXT UNIQUE)")
 
 
 @contextmanager

@@ -34,15 +34,15 @@ class Manifest(msgspec.Struct, array_like=True, frozen=True):
     """Rows up to there that nobody needs, and that may still be on disk."""
 
 
-def load(directory: Path) -> Manifest | None:
-    """Give the manifest, None where there is none that can be used."""
+def load(directory: Path) -> Manifest:
+    """Give the manifest, an empty one where there is none that can be used."""
     try:
         text = (directory / _FILE).read_bytes()
     except FileNotFoundError:
-        return None
+        return Manifest()
     head, content = text[: len(_FORMAT) + _CRC_BYTES], text[len(_FORMAT) + _CRC_BYTES :]
     if head != _FORMAT + zlib.crc32(content).to_bytes(_CRC_BYTES, "little"):
-        return None
+        return Manifest()
     return msgspec.msgpack.decode(content, type=Manifest)
 
 

@@ -13,6 +13,7 @@ import mmap
 import os
 import struct
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -105,6 +106,11 @@ class SectionFile:
         """Give the directory, as what it was written as."""
         return msgspec.msgpack.decode(self.view(self._directory), type=kind)
 
+    def check(self, directory: msgspec.Struct) -> None:
+        """Look at the checksum of every section that a directory tells of."""
+        for section in _sections_in(directory):
+            self.view(section)
+
     def view(self, section: Section) -> memoryview:
         """Give a section as it lies in the file."""
         view = memoryview(self._bytes)[section.offset : section.offset + section.length]
@@ -124,3 +130,15 @@ class SectionFile:
         if not section.length:
             return np.empty(0, dtype)
         return np.frombuffer(self.view(section), dtype)
+
+
+def _sections_in(told: object) -> Iterator[Section]:
+    """Yield the sections in a directory, however deep they stand."""
+    if isinstance(told, Section):
+        yield told
+    elif isinstance(told, dict):
+        for each in told.values():
+            yield from _sections_in(each)
+    elif isinstance(told, msgspec.Struct):
+        for name in told.__struct_fields__:
+            yield from _sections_in(getattr(told, name))

@@ -264,6 +264,10 @@ class Segment:
     def _hashed(self) -> memoryview:
         return self.file.view(self._directory.hashed).cast("I")
 
+    def check(self) -> None:
+        """Read all of it; raises DamagedData where something is not what was written."""
+        self.file.check(self._directory)
+
     def docid_of(self, id: bytes, hash: int) -> int | None:
         """Give the docid of an id, live or not; `hash` is what `hash_of` gives for it."""
         hashes = self._hashes

@@ -33,7 +33,8 @@ from m1.errors import M1Error
 
 _log = logging.getLogger("m1")
 
-_FOLDER = "index"
+FOLDER = "index"
+"""Where all segments are, a folder for each space."""
 _SUFFIX = ".segment"
 _COMMAND = (sys.executable, "-P", "-m", "m1.embedded.build")
 _MERGED_AT_ONCE = 4
@@ -48,13 +49,13 @@ _FREED_AT_ONCE = 200
 
 def folder_of(data: Path, number: int) -> Path:
     """Give the folder of a space's segments."""
-    return data / _FOLDER / str(number)
+    return data / FOLDER / str(number)
 
 
 def forget_others(data: Path, numbers: Sequence[int]) -> None:
     """Remove the folders of spaces that are no more."""
     kept = {str(number) for number in numbers}
-    for folder in (data / _FOLDER).glob("*"):
+    for folder in (data / FOLDER).glob("*"):
         if folder.name not in kept:
             shutil.rmtree(folder)
 
@@ -65,7 +66,7 @@ def open_index(folder: Path) -> tuple[Index, list[int]]:
     Removes files that the manifest does not name; raises DamagedData.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    manifest = load(folder) or Manifest()
+    manifest = load(folder)
     if not all((folder / listed.name).exists() for listed in manifest.segments):
         _log.warning("files are missing in %s: the index is made anew", folder)
         manifest = Manifest()

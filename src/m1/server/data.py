@@ -1,0 +1,83 @@
+"""The commands that look after stored data: backup, restore, check, repair."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from m1.embedded.checkup import check, repair
+from m1.embedded.copies import back_up, bring_back
+from m1.errors import DamagedData, Misuse
+
+_HELP = {
+    "backup": "Copy the data of one moment into a file; a server may be running on it.",
+    "restore": "Make a data directory of a backup, once its checksum is right.",
+    "check": "Read all data and tell what is damaged; no server may be running on it.",
+    "repair": "Make new data of what is intact; the damaged files are kept aside.",
+}
+COMMANDS = tuple(_HELP)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise Misuse(f"{message} ({self.prog} --help lists the flags)")
+
+
+def run(command: str, arguments: Sequence[str]) -> int:
+    """Carry out one of COMMANDS; gives the exit code. Raises Failure."""
+    os.umask(0o077)
+    given = _parser(command).parse_args(arguments)
+    match command:
+        case "backup":
+            back_up(given.data, given.to, _tell)
+        case "restore":
+            bring_back(getattr(given, "from"), given.data, _tell)
+        case "check":
+            _report(check(given.data, _tell), "nothing is damaged")
+        case _:
+            _repair(given.data, accepted=given.accept_loss)
+    return 0
+
+
+def _parser(command: str) -> argparse.ArgumentParser:
+    parser = _Parser(prog=f"m1 {command}", description=_HELP[command], allow_abbrev=False)
+    flag = parser.add_argument
+    flag("--data", type=Path, default=Path("data"), metavar="DIR", help="the data (./data)")
+    if command == "backup":
+        flag("--to", type=Path, required=True, metavar="FILE", help="a new file for the backup")
+    elif command == "restore":
+        flag("--from", type=Path, required=True, metavar="FILE", help="the backup")
+    elif command == "repair":
+        flag("--accept-loss", action="store_true", help="go on, though something may be lost")
+    return parser
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _report(problems: Sequence[str], none: str) -> None:
+    """Print what was found; raises DamagedData where that is anything."""
+    for problem in problems:
+        print(problem)  # noqa: T201
+    if problems:
+        raise DamagedData(
+            f"{len(problems)} damages: bring back a backup with m1 restore, or keep what is "
+            "intact with m1 repair --accept-loss"
+        )
+    print(none)  # noqa: T201
+
+
+def _repair(data: Path, *, accepted: bool) -> None:
+    if not accepted:
+        raise Misuse(
+            "what is damaged cannot be made whole: look with m1 check, and give --accept-loss "
+            "to go on without it"
+        )
+    lost = repair(data, _tell)
+    for loss in [f"lost: {each}" for each in lost] or ["nothing is lost"]:
+        print(loss)  # noqa: T201
