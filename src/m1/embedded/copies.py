@@ -162,7 +162,7 @@ def back_up(data: Path, target: Path, tell: Tell) -> None:
 
     Raises StartError, DamagedData, or Failure where it cannot be written.
     """
-    with closing(Original(data / FILE)) as original, _copy(target) as copy:
+    with _open(data / FILE) as original, _copy(target) as copy:
         _copy_all(original, copy, tell)
         copy.seal()
         tell(f"{copy.rows:,} rows, sha256 {copy.sha256}")
@@ -170,7 +170,9 @@ def back_up(data: Path, target: Path, tell: Tell) -> None:
 
 def bring_back(source: Path, data: Path, tell: Tell) -> None:
     """Make a data directory of a backup; raises as `back_up` does."""
-    with closing(lock(data)), closing(Original(source)) as original:
+    if (data / FILE).exists():
+        raise StartError(f"{data} has data already: restore into another directory")
+    with closing(lock(data)), _open(source) as original:
         rows, sha256 = original.seal()
         with _copy(data / FILE) as copy:
             _copy_all(original, copy, tell)
@@ -180,6 +182,16 @@ def bring_back(source: Path, data: Path, tell: Tell) -> None:
                     f"{copy.sha256}, and should have {rows:,} with {sha256}; nothing was restored"
                 )
         tell(f"{rows:,} rows, sha256 {sha256}: as backed up")
+
+
+@contextmanager
+def _open(file: Path) -> Iterator[Original]:
+    """Open a file; raises DamagedData where it turns out in the block that it cannot be read."""
+    try:
+        with closing(Original(file)) as original:
+            yield original
+    except sqlite3.DatabaseError as error:
+        raise DamagedData(f"{file} is damaged ({error})") from error
 
 
 @contextmanager

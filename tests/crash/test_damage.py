@@ -1,0 +1,164 @@
+"""A bit that flips in a stored file is never taken for data: the same answers, or a refusal."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from m1.embedded import EmbeddedEngine, disk
+from m1.embedded.disk import Row
+from m1.engine import Remove
+from m1.errors import DamagedData, M1Error
+from m1.query import parse, parse_sort, resolve
+from tests.segmented import SegmentedEngine, settled, tiny_segments
+from tests.speaking import changes
+
+FLIPS = 80
+QUESTIONS = [("*", ""), ("v:[5 TO 40]", "v desc"), ("t:word1*", "t asc"), ("NOT w.x:3", "v asc")]
+Answers = list[tuple[int, list[bytes]]]
+
+
+async def answers(engine: EmbeddedEngine) -> Answers:
+    """Ask everything that there is to ask."""
+    found: Answers = []
+    for q, sort in QUESTIONS:
+        order = parse_sort(sort) if sort else ()
+        async with await engine.query("s", resolve(parse(q), 0), order, 0, 10_000) as page:
+            found.append((page.count, [body async for bodies in page for body in bodies]))
+    return found
+
+
+def item(number: int) -> dict[str, object]:
+    text = f"word{number} " * 30
+    return {
+        "id": f"i{number:03}",
+        "v": number,
+        "t": [f"word{number}", text],
+        "w": {"x": number % 5},
+    }
+
+
+@pytest.fixture(scope="module", params=["killed", "stopped"])
+def left(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Answers]:
+    """Data with segments, as kill -9 leaves it (with a log) or a stop; and what it answers."""
+    data, copy = tmp_path_factory.mktemp("d") / "data", tmp_path_factory.mktemp("k") / "data"
+
+    async def fill() -> Answers:
+        engine = SegmentedEngine(data)
+        await engine.create_space("s", 1, 1)
+        for begin in range(0, 120, 30):
+            await engine.update("s", changes(*map(item, range(begin, begin + 30))))
+        await engine.update("s", [Remove("i007"), Remove("i100")])
+        await settled(engine._upkeep["s"])
+        for number in (3, 50, 300):  # these stay in the log, and in no segment
+            await EmbeddedEngine.update(engine, "s", changes(item(number)))
+        await settled(engine._upkeep["s"])
+        whole = await answers(engine)
+        if request.param == "killed":
+            shutil.copytree(data, copy)
+        await engine.close()
+        return whole
+
+    with tiny_segments():
+        whole = asyncio.run(fill())
+    return copy if request.param == "killed" else data, whole
+
+
+def asked(data: Path) -> Answers | str:
+    """Open data and ask; gives the answers, or what the refusal says."""
+
+    async def story() -> Answers | str:
+        try:
+            engine = EmbeddedEngine(data)
+        except DamagedData as error:
+            return str(error)
+        try:
+            return await answers(engine)
+        except M1Error as error:
+            return error.message
+        finally:
+            await engine.close()
+
+    return asyncio.run(story())
+
+
+def flips(data: Path, rand: random.Random, count: int) -> Iterator[tuple[Path, int]]:
+    """Yield places of bits, in every file alike, in a copy of the data made anew each time."""
+    files = sorted(path.relative_to(data) for path in data.rglob("*") if path.stat().st_size > 64)
+    files = [name for name in files if (data / name).is_file() and not name.name.endswith("-shm")]
+    copy = data.parent / "copy"
+    for number in range(count):
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(data, copy)
+        file = copy / files[number % len(files)]
+        whole = bytearray(file.read_bytes())
+        place = rand.randrange(len(whole) * 8)
+        whole[place // 8] ^= 1 << place % 8
+        file.write_bytes(whole)
+        yield file, place
+
+
+def test_what_is_left_answers_as_before(left: tuple[Path, Answers]) -> None:
+    data, whole = left
+    assert list(data.rglob("*.segment"))
+    copy = data.parent / "untouched"
+    shutil.copytree(data, copy)
+    assert asked(copy) == whole
+    assert [count for count, _ in whole] == [119, 35, 30, 95]
+
+
+def test_a_flipped_bit_gives_the_same_answers_or_a_refusal(
+    left: tuple[Path, Answers], rand: random.Random
+) -> None:
+    data, whole = left
+    refused = 0
+    for file, place in flips(data, rand, FLIPS):
+        found = asked(data.parent / "copy")
+        if isinstance(found, str):
+            refused += 1
+            assert "damaged" in found or "cannot be read" in found, found
+        else:
+            assert found == whole, (file, place)
+    assert refused > FLIPS // 10
+
+
+def test_without_the_checks_damage_is_taken_for_data(
+    left: tuple[Path, Answers], rand: random.Random, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Row, "is_intact", lambda row, crc: True)
+    monkeypatch.setattr(disk, "damage_in", lambda log: None)
+    data, whole = left
+    outcomes = (asked(data.parent / "copy") for _ in flips(data, rand, 10 * FLIPS))
+    assert any(not isinstance(found, str) and found != whole for found in outcomes)
+
+
+def test_sqlite_forgets_commits_behind_a_bad_frame_without_a_word(
+    left: tuple[Path, Answers],
+) -> None:
+    """Why the log is looked at by us."""
+    data, _ = left
+    if not (data / "items.db-wal").exists():
+        pytest.skip("a stop leaves no log")
+    copy = data.parent / "log"
+    shutil.copytree(data, copy)
+    log = copy / "items.db-wal"
+    whole = bytearray(log.read_bytes())
+    whole[60] ^= 1
+    log.write_bytes(whole)
+    with pytest.raises(DamagedData, match="items.db-wal is damaged"):
+        asyncio.run(_opened(copy))
+    connection = sqlite3.connect(copy / "items.db")
+    assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+    connection.close()
+
+
+async def _opened(data: Path) -> None:
+    await EmbeddedEngine(data).close()
