@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check bench docs clean
+.PHONY: help serve test check bench fill docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -22,6 +22,9 @@ check: $(VENV)/.tools ## format, lint and types
 
 bench: $(VENV)/.tools ## measure updates and queries over HTTP, as a table
 	@$(BIN)/python -m benchmarks.http $(ARGS)
+
+fill: $(VENV)/.tools ## put 1,000,000 made-up sessions into the store stash of a running server
+	@$(BIN)/python -m benchmarks.fill $(ARGS)
 
 docs: $(VENV)/.tools ## write docs/api.md anew from the endpoints
 	@$(BIN)/python -m scripts.reference > docs/api.md

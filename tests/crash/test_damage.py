@@ -160,5 +160,38 @@ def test_sqlite_forgets_commits_behind_a_bad_frame_without_a_word(
     connection.close()
 
 
+def test_a_commit_cut_short_is_no_damage_after_this_crash_nor_after_the_next(
+    left: tuple[Path, Answers],
+) -> None:
+    """What is written over the first frames of a long commit leaves its last ones standing."""
+    data, whole = left
+    if not (data / "items.db-wal").exists():
+        pytest.skip("a stop leaves no log")
+    first, second = data.parent / "first", data.parent / "second"
+    shutil.copytree(data, first)
+    log = first / "items.db-wal"
+    frames = log.read_bytes()
+    log.write_bytes(frames + _never_synced(frames))
+
+    async def story() -> None:
+        engine = EmbeddedEngine(first)
+        assert await answers(engine) == whole
+        await engine.update("s", changes(item(400)))
+        shutil.copytree(first, second)
+        await engine.close()
+        engine = EmbeddedEngine(second)
+        assert (await answers(engine))[0][0] == whole[0][0] + 1
+        await engine.close()
+
+    asyncio.run(story())
+
+
+def _never_synced(frames: bytes) -> bytes:
+    """Give a commit of forty frames of this log, the first of which never reached the disk."""
+    frame = bytearray(frames[-4096 - 24 :])
+    frame[16:24] = bytes(8)  # no checksum is right
+    return bytes(24 + 4096) + bytes(frame) * 39
+
+
 async def _opened(data: Path) -> None:
     await EmbeddedEngine(data).close()

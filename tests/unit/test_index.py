@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def seqs(index: Index, q: str, sort: str = "", start: int = 0, rows: int = 10_00
     plan = resolve(parse(q), 0)
     found = [(part, find(part, live, plan, {})) for part, live in index.views()]
     order = parse_sort(sort) if sort else ()
-    return [place.seq for block in arrange(found, order, start, rows) for place in block]
+    return [seq for block in arrange(found, order, start, rows) for seq, _ in block]
 
 
 def segment(folder: Path, items: dict[int, dict[str, Any]]) -> Segment:
@@ -99,7 +100,7 @@ def test_a_view_does_not_see_what_came_after_it() -> None:
     keep(index, 2, "a", {"v": 1})
     keep(index, 3, "b", {"v": 1})
     found = [(part, find(part, live, plan, {})) for part, live in views]
-    assert [place.seq for block in arrange(found, (), 0, 9) for place in block] == [1]
+    assert [seq for block in arrange(found, (), 0, 9) for seq, _ in block] == [1]
 
 
 def test_changes_find_their_items_in_every_part(tmp_path: Path) -> None:
@@ -211,3 +212,18 @@ def test_a_flipped_bit_in_a_segment_is_found_when_it_is_read(tmp_path: Path) -> 
             assert died == [5]
     assert len(found_out) > 10
     assert all(str(made.path) in message for message in found_out)
+
+
+@pytest.mark.parametrize("pattern", ["*a", "*ab*", "*aa*", "*\u00e9", "*a\u00e9*", "*b*"])
+def test_a_pattern_over_all_texts_at_once_finds_what_one_by_one_finds(
+    tmp_path: Path, pattern: str, rand: random.Random
+) -> None:
+    letters = ["", "a", "b", "ab", "aa", "\u00e9", "\u00e8", "\n"]
+    texts = ["".join(rand.choices(letters, k=4)) for _ in range(500)]
+    items = {n: {"t": text} for n, text in enumerate(texts, 1)}
+    index, other = Index(500, [segment(tmp_path / "s", items)]), Index()
+    for n, each in items.items():
+        keep(other, n, f"{n:06}", each)
+    found = seqs(index, f"t:{pattern}")
+    assert found == seqs(other, f"t:{pattern}")
+    assert found

@@ -20,7 +20,7 @@ from sortedcontainers import SortedList
 
 from m1.embedded.columns import Column, Docids, Pairs
 from m1.embedded.matching import Pattern, matcher
-from m1.embedded.part import SORTED_CHARACTERS, TextOrder
+from m1.embedded.part import SORTED_CHARACTERS, Entry, TextOrder
 from m1.terms import Flat, Shape, leaf_of
 from m1.values import Scalar
 
@@ -164,6 +164,11 @@ class Delta:
     def contents(self) -> list[list[Any]]:
         """Give what takes long to free, as lists to be emptied once nobody uses the delta."""
         return [self._values, self._shapes, self.ids, *([each] for each in self._terms.values())]
+
+    def entries_of(self, docids: Docids) -> list[Entry]:
+        """See Part."""
+        ids, seqs, sizes = self.ids, self.seqs, self.sizes
+        return [(ids[docid].encode(), seqs[docid], sizes[docid]) for docid in docids.tolist()]
 
     def id_of(self, docid: int) -> bytes:
         """See Part."""

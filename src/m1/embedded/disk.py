@@ -96,6 +96,7 @@ class Disk:
             connection = connect(self.file)
             is_new = _is_new(connection, self.file)
             _set_durable(connection)
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # see wal: what a crash cut short
             if is_new:
                 with _transaction(connection):
                     make_tables(connection)

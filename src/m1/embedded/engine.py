@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -35,7 +36,7 @@ _READ_AT_ONCE = 100
 _TOLD_EVERY = 50_000
 _MOST_RESTORED = 4 * FULL_CHANGES
 """So many rows after the last segment are taken in; of more, segments are made first."""
-_BATCH_BYTES = 128 * 1024
+_BATCH_BYTES = 256 * 1024
 _BATCH_ROWS = 1_000
 
 
@@ -161,7 +162,11 @@ class EmbeddedEngine:
             self._drop(space.place.number)
 
     def _drop(self, number: int) -> None:
-        task = asyncio.create_task(self._writer.do(lambda disk: disk.drop_table(number), _nothing))
+
+        async def forget() -> None:
+            shutil.rmtree(folder_of(self._directory, number), ignore_errors=True)
+
+        task = asyncio.create_task(self._writer.do(lambda disk: disk.drop_table(number), forget))
         self._dropping.add(task)
         task.add_done_callback(self._dropped)
 
@@ -258,9 +263,9 @@ class EmbeddedEngine:
         blocks = arrange(found, order, start, rows)
         first = next(blocks, [])
         number, asked = space.place.number, min(rows, count - start)
-        if asked > _READ_AT_ONCE or sum(spot.size for spot in first) > _BATCH_BYTES:
+        if asked > _READ_AT_ONCE or sum(size for _, size in first) > _BATCH_BYTES:
             return Page(count, self._stream(number, chain([first], blocks)), release)
-        return Page.at_once(count, _read(self._reader, number, [spot.seq for spot in first]))
+        return Page.at_once(count, _read(self._reader, number, [seq for seq, _ in first]))
 
     async def _stream(
         self, number: int, blocks: Iterator[list[Spot]]
@@ -269,7 +274,7 @@ class EmbeddedEngine:
             begin = 0
             while begin < len(block):
                 end = _batch_end(block, begin)
-                seqs = [spot.seq for spot in block[begin:end]]
+                seqs = [seq for seq, _ in block[begin:end]]
                 yield await asyncio.to_thread(self._read_aside, number, seqs)
                 begin = end
 
@@ -327,7 +332,7 @@ def _next(blocks: Iterator[list[Spot]]) -> list[Spot]:
 def _batch_end(block: Sequence[Spot], begin: int) -> int:
     end, total = begin, 0
     while end < len(block) and total < _BATCH_BYTES and end - begin < _BATCH_ROWS:
-        total += block[end].size
+        total += block[end][1]
         end += 1
     return end
 

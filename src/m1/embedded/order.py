@@ -22,7 +22,7 @@ from pyroaring import BitMap
 
 from m1.embedded.bitmaps import docids_of
 from m1.embedded.columns import Docids, Values
-from m1.embedded.part import Part, TextOrder
+from m1.embedded.part import Entry, Part, TextOrder
 from m1.query.plan import SortKey
 
 _BLOCK = 2_000
@@ -31,11 +31,8 @@ Found = Sequence[tuple[Part, BitMap]]
 """What was found in each part."""
 
 
-class Place(NamedTuple):
-    """Where an item is: the seq of its row, and the bytes of its body."""
-
-    seq: int
-    size: int
+Place = tuple[int, int]
+"""Where an item is: the seq of its row, and the bytes of its body."""
 
 
 def arrange(found: Found, order: Sequence[SortKey], start: int, rows: int) -> Iterator[list[Place]]:
@@ -75,9 +72,8 @@ def _merged(runs: Sequence[_Run], start: int, end: int) -> Iterator[list[Place]]
     if len(runs) == 1:
         part, docids = runs[0]
         for begin in range(start, end, _BLOCK):
-            yield [
-                _place(part, docid) for docid in docids[begin : min(begin + _BLOCK, end)].tolist()
-            ]
+            entries = part.entries_of(docids[begin : min(begin + _BLOCK, end)])
+            yield [(seq, size) for _, seq, size in entries]
     elif sum(len(run.docids) for run in runs) <= _BLOCK:
         yield _block(runs, [0] * len(runs), [len(run.docids) for run in runs])[start:end]
     else:
@@ -90,16 +86,11 @@ def _merged(runs: Sequence[_Run], start: int, end: int) -> Iterator[list[Place]]
 
 def _block(runs: Sequence[_Run], begins: Sequence[int], ends: Sequence[int]) -> list[Place]:
     """Give the places of a stretch of each run, merged."""
-    block: list[tuple[bytes, int, int]] = []
-    for number, (part, docids) in enumerate(runs):
-        stretch = docids[begins[number] : ends[number]].tolist()
-        block += [(part.id_of(docid), number, docid) for docid in stretch]
+    block: list[Entry] = []
+    for (part, docids), begin, end in zip(runs, begins, ends, strict=True):
+        block += part.entries_of(docids[begin:end])
     block.sort()
-    return [_place(runs[number].part, docid) for _, number, docid in block]
-
-
-def _place(part: Part, docid: int) -> Place:
-    return Place(part.seqs[docid], part.sizes[docid])
+    return [(seq, size) for _, seq, size in block]
 
 
 def _cut(runs: Sequence[_Run], lows: Sequence[int], rank: int) -> list[int]:
@@ -246,29 +237,37 @@ def _untied(
     parts: Sequence[Part], entries: _Entries, start: int, end: int
 ) -> Iterator[list[Place]]:
     """Yield places by rank, those of one rank by id; begin where the page does."""
-    owners, docids, ranks = entries
+    ranks = entries.ranks
     edges = np.append(np.flatnonzero(ranks[1:] != ranks[:-1]) + 1, len(ranks))
-    first = int(np.searchsorted(edges, start, side="right"))
-    begin = int(edges[first - 1]) if first else 0
-    block: list[Place] = []
-    for edge in edges[first:].tolist():
-        if edge - begin == 1:
-            block.append(_place(parts[owners[begin]], int(docids[begin])))
+    group = int(np.searchsorted(edges, start, side="right"))
+    begin = int(edges[group - 1]) if group else 0
+    while begin < end:
+        fitting = int(np.searchsorted(edges, begin + _BLOCK, side="right")) - 1
+        enough = int(np.searchsorted(edges, end))
+        last = max(min(fitting, enough), group)
+        stop = int(edges[last])
+        first, most = max(start - begin, 0), min(end, stop) - begin
+        if stop - begin > _BLOCK:
+            yield from _merged(_tied(parts, entries, begin, stop), first, most)
         else:
-            runs = _tied(parts, owners[begin:edge], docids[begin:edge])
-            for some in _merged(runs, max(start - begin, 0), min(end, edge) - begin):
-                block += some
-        begin = edge
-        if len(block) >= _BLOCK:
-            yield block
-            block = []
-        if begin >= end:
-            break
-    yield block
+            yield _few(parts, entries, begin, stop)[first:most]
+        group, begin = last + 1, stop
 
 
-def _tied(parts: Sequence[Part], owners: NDArray[np.uint16], docids: Docids) -> list[_Run]:
-    """Give what ties as runs; the docids of one part ascend."""
+def _few(parts: Sequence[Part], entries: _Entries, begin: int, end: int) -> list[Place]:
+    """Give a stretch in order; it begins and ends where ranks do."""
+    lines: list[tuple[int, Entry]] = []
+    for owner in np.unique(entries.owners[begin:end]).tolist():
+        mine = begin + np.flatnonzero(entries.owners[begin:end] == owner)
+        some = parts[owner].entries_of(entries.docids[mine])
+        lines += zip(entries.ranks[mine].tolist(), some, strict=True)
+    lines.sort()
+    return [(seq, size) for _, (_, seq, size) in lines]
+
+
+def _tied(parts: Sequence[Part], entries: _Entries, begin: int, end: int) -> list[_Run]:
+    """Give a stretch that ties as runs; the docids of one part ascend."""
+    owners, docids = entries.owners[begin:end], entries.docids[begin:end]
     return [
         _Run(parts[owner], parts[owner].in_id_order(docids[owners == owner]))
         for owner in np.unique(owners).tolist()

@@ -19,6 +19,10 @@ SORTED_CHARACTERS = 256
 """Texts are put in order by so many of their first characters."""
 
 
+Entry = tuple[bytes, int, int]
+"""An item's id in UTF-8, the seq of its row, and the bytes of its body."""
+
+
 class TextOrder(NamedTuple):
     """Ranks by text within one part: one for each docid asked, NaN for none."""
 
@@ -72,9 +76,8 @@ class Part(Protocol):
     def seqs(self) -> Sequence[int]:
         """The row of each docid."""
 
-    @property
-    def sizes(self) -> Sequence[int]:
-        """The bytes of each docid's body."""
+    def entries_of(self, docids: Docids) -> list[Entry]:
+        """Give where some items are, with their ids; from any thread."""
 
     def id_of(self, docid: int) -> bytes:
         """Give the id of an item, in UTF-8."""

@@ -26,10 +26,13 @@ from pyroaring import BitMap
 from m1.embedded.bitmaps import bitmap_of, docids_of
 from m1.embedded.columns import Docids, Number, Pairs
 from m1.embedded.matching import Pattern, matcher
-from m1.embedded.part import SORTED_CHARACTERS, TextOrder
+from m1.embedded.part import SORTED_CHARACTERS, Entry, TextOrder
 from m1.embedded.sections import Section, SectionFile
+from m1.query.plan import Hole, Wildcard
 
 _HASH_BYTES = 8
+_ALL_SAMPLED = 2_000
+_SAMPLED = 64
 _NO_DOCIDS = np.empty(0, np.uint32)
 
 
@@ -94,6 +97,48 @@ class Texts(Sequence[bytes]):
             yield texts[begin:end]
             begin = end
 
+    def some(self, numbers: Docids) -> list[bytes]:
+        """Give the texts of some numbers."""
+        texts, ends = self._texts, np.asarray(self._ends)
+        begins = np.where(numbers == 0, 0, ends[numbers.astype(np.int64) - 1])
+        edges = zip(begins.tolist(), ends[numbers].tolist(), strict=True)
+        return [texts[begin:end].tobytes() for begin, end in edges]
+
+    def holding(self, sought: bytes, *, at_end: bool) -> list[int]:
+        """Give the numbers of the texts that hold another (that is not empty), or end by it.
+
+        All texts are searched as one, which takes a hundredth of the time of one by one.
+        """
+        texts, ends = bytes(self._texts), np.asarray(self._ends)
+        places: list[int] = []
+        at = texts.find(sought)
+        while at >= 0:
+            places.append(at)
+            at = texts.find(sought, at + 1)
+        begins = np.array(places, np.int64)
+        numbers = np.searchsorted(ends, begins, side="right")
+        stops, own_ends = begins + len(sought), ends[numbers]
+        found: list[int] = np.unique(
+            numbers[stops == own_ends if at_end else stops <= own_ends]
+        ).tolist()
+        return found
+
+    def place_of(self, text: bytes) -> int:
+        """Give the number of the first text that is not before another."""
+        at = bisect_left(self._samples, text)
+        if self._step == 1 or not at:
+            return at
+        return bisect_left(self, text, (at - 1) * self._step + 1, min(at * self._step, len(self)))
+
+    @cached_property
+    def _samples(self) -> list[bytes]:
+        """Some texts in memory: to look among them first takes a tenth of the time."""
+        return [self[number] for number in range(0, len(self), self._step)]
+
+    @property
+    def _step(self) -> int:
+        return 1 if len(self) <= _ALL_SAMPLED else _SAMPLED
+
 
 class SegmentTerms:
     """All that a segment has at one path."""
@@ -153,13 +198,13 @@ class SegmentTerms:
     def number_of(self, text: str) -> int | None:
         """See Terms."""
         sought = text.encode()
-        number = bisect_left(self.texts, sought)
+        number = self.texts.place_of(sought)
         return number if number < len(self.texts) and self.texts[number] == sought else None
 
     def starting(self, head: str) -> Sequence[int]:
         """See Terms."""
         begin, end = head.encode(), head.encode() + b"\xff"
-        return range(bisect_left(self.texts, begin), bisect_left(self.texts, end))
+        return range(self.texts.place_of(begin), self.texts.place_of(end))
 
     def between(
         self, low: str | None, high: str | None, include_low: bool, include_high: bool
@@ -170,10 +215,15 @@ class SegmentTerms:
         return range(begin, end)
 
     def _edge(self, text: str, behind: bool) -> int:
-        return bisect_left(self.texts, text.encode() + b"\0" * behind)
+        return self.texts.place_of(text.encode() + b"\0" * behind)
 
     def matching(self, pattern: Pattern) -> Sequence[int]:
         """See Terms."""
+        match pattern:
+            case Wildcard(_, (Hole.MANY, str(tail))):
+                return self.texts.holding(tail.encode(), at_end=True)
+            case Wildcard(_, (Hole.MANY, str(middle), Hole.MANY)):
+                return self.texts.holding(middle.encode(), at_end=False)
         matches = matcher(pattern)
         return [number for number, text in enumerate(self.texts) if matches(text.decode())]
 
@@ -278,6 +328,11 @@ class Segment:
                 return docid
             place += 1
         return None
+
+    def entries_of(self, docids: Docids) -> list[Entry]:
+        """See Part."""
+        seqs, sizes = np.asarray(self.seqs)[docids], np.asarray(self.sizes)[docids]
+        return list(zip(self._ids.some(docids), seqs.tolist(), sizes.tolist(), strict=True))
 
     def id_of(self, docid: int) -> bytes:
         """See Part."""

@@ -6,6 +6,9 @@ ends that way, and nobody was told that it is durable. But where a whole commit 
 behind the bad frame, every frame of it belonging to this log, it was synced once and
 damaged later; then nothing must be forgotten silently.
 
+That holds for a log that was begun anew after each crash: otherwise, what is written next
+over a commit cut short may leave the end of that one standing behind itself.
+
 The format is described at https://www.sqlite.org/fileformat2.html#the_write_ahead_log.
 """
 
