@@ -152,11 +152,14 @@ class Upkeep:
         self._saving = asyncio.Lock()
         self._flushing: asyncio.Task[None] | None = None
         self._merging: asyncio.Task[None] | None = None
+        self._freeing: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     def look(self) -> None:
         """Begin what is due and not under way; cheap enough to be called after each update."""
         index = self._space.index
-        if (index.full or index.frozen is not None) and _is_over(self._flushing):
+        due = index.full or index.frozen is not None
+        if due and _is_over(self._flushing) and not self._closed:
             self._flushing = asyncio.create_task(self._until_done(self._flush))
 
     async def _until_done(self, work: Callable[[], Awaitable[None]]) -> None:
@@ -174,7 +177,9 @@ class Upkeep:
 
     async def close(self) -> None:
         """Stop; what was not finished is begun again after the next start."""
-        tasks = [task for task in (self._flushing, self._merging) if task is not None]
+        self._closed = True
+        begun = (self._flushing, self._merging, *self._freeing)
+        tasks = [task for task in begun if task is not None]
         for task in tasks:
             task.cancel()
         for outcome in await asyncio.gather(*tasks, return_exceptions=True):
@@ -208,11 +213,11 @@ class Upkeep:
             segment = await self._made(Job("", rows=rows), self._turns.flush)
             async with space.changing:
                 index.thaw(segment)
-            unused, contents = _unused(frozen), frozen.contents()
+            freeing = asyncio.create_task(_free(_unused(frozen), frozen.contents()))
             del frozen
+            self._freeing.add(freeing)
+            freeing.add_done_callback(self._freeing.discard)
             await self._save()
-            await unused.wait()
-            await _free(contents)
             if self._due() and _is_over(self._merging):
                 self._merging = asyncio.create_task(self._until_done(self._merge))
 
@@ -256,7 +261,7 @@ class Upkeep:
                 died = BitMap(islice(live - source.live, _BURIED_AT_ONCE))
                 if merged is not None:
                     bury_again(died, source, merged)
-                live -= died
+                live.difference_update(died)
                 left = left or live != source.live
             if not left:
                 self._space.index.merge(sources, merged)
@@ -272,8 +277,9 @@ def _unused(part: object) -> asyncio.Event:
     return event
 
 
-async def _free(contents: list[list[Any]]) -> None:
+async def _free(unused: asyncio.Event, contents: list[list[Any]]) -> None:
     """Free what a delta held, little by little: at once it would hold up all others."""
+    await unused.wait()
     for content in contents:
         while content:
             del content[-_FREED_AT_ONCE:]
