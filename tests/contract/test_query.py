@@ -74,6 +74,20 @@ def test_pages_put_together_are_the_whole(on_engine: OnEngine, sort: str) -> Non
     on_engine(story)
 
 
+@pytest.mark.parametrize(("start", "rows"), [(0, 50), (0, 100), (0, 101), (5, 50), (9, 3_000)])
+def test_a_page_is_full_though_few_tie_first_and_thousands_after_them(
+    on_engine: OnEngine, start: int, rows: int
+) -> None:
+    async def story(engine: Engine) -> None:
+        items = [{"id": f"i{n:04}", "k": 1 if n % 300 == 0 else 2} for n in range(3_000)]
+        await engine.update("s", changes(*items))
+        whole = sorted(items, key=lambda item: (item["k"], item["id"]))
+        found = await ids(engine, "*", "k asc", start=start, rows=rows)
+        assert found == [item["id"] for item in whole[start : start + rows]]
+
+    on_engine(story)
+
+
 def test_numbers_sort_before_texts_before_nothing_in_both_directions(on_engine: OnEngine) -> None:
     async def story(engine: Engine) -> None:
         await engine.update(

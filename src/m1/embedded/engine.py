@@ -261,11 +261,14 @@ class EmbeddedEngine:
         ]
         count = sum(len(some) for _, some in found)
         blocks = arrange(found, order, start, rows)
-        first = next(blocks, [])
-        number, asked = space.place.number, min(rows, count - start)
-        if asked > _READ_AT_ONCE or sum(size for _, size in first) > _BATCH_BYTES:
-            return Page(count, self._stream(number, chain([first], blocks)), release)
-        return Page.at_once(count, _read(self._reader, number, [seq for seq, _ in first]))
+        number = space.place.number
+        if min(rows, count - start) > _READ_AT_ONCE:
+            blocks = chain([next(blocks, [])], blocks)  # the first is of this very moment
+            return Page(count, self._stream(number, blocks), release)
+        spots = list(chain.from_iterable(blocks))
+        if sum(size for _, size in spots) > _BATCH_BYTES:
+            return Page(count, self._stream(number, iter([spots])), release)
+        return Page.at_once(count, _read(self._reader, number, [seq for seq, _ in spots]))
 
     async def _stream(
         self, number: int, blocks: Iterator[list[Spot]]
