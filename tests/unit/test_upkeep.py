@@ -9,7 +9,10 @@ import pytest
 
 from m1.embedded import index, upkeep
 from m1.embedded.build import Job, build
+from m1.embedded.copies import back_up, bring_back
+from m1.embedded.manifest import Manifest, save
 from m1.engine import Remove
+from m1.errors import StartError
 from m1.query.plan import All
 from tests.segmented import SegmentedEngine, segments_of, settled, tiny_segments
 from tests.speaking import changes
@@ -145,3 +148,66 @@ def test_the_index_of_a_dropped_space_is_removed(tmp_path: Path) -> None:
 
     with tiny_segments():
         asyncio.run(story())
+
+
+def test_a_manifest_that_cannot_be_saved_is_saved_later_and_what_is_obsolete_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = 3
+
+    def full_at_first(folder: Path, manifest: Manifest) -> None:
+        nonlocal failures
+        failures -= 1
+        if failures >= 0:
+            raise OSError("no room")
+        save(folder, manifest)
+
+    async def story() -> None:
+        engine = SegmentedEngine(tmp_path)
+        await engine.create_space("s", 1, 1)
+        for low in range(0, 40, 4):
+            await engine.update("s", changes(*items(low, low + 4)))
+        assert failures < 0
+        assert files(tmp_path) == sorted(segments_of(engine, "s"))
+        await engine.close()
+        engine = SegmentedEngine(tmp_path)
+        assert await everything(engine) == 40
+        await engine.close()
+
+    with tiny_segments():
+        monkeypatch.setattr(upkeep, "save", full_at_first)
+        monkeypatch.setattr(upkeep, "_PAUSE_SECONDS", 0.05)
+        asyncio.run(story())
+
+
+def test_a_backup_restored_beside_an_old_index_does_not_believe_it(tmp_path: Path) -> None:
+    data, backup = tmp_path / "data", tmp_path / "backup"
+
+    async def story() -> None:
+        engine = SegmentedEngine(data)
+        await engine.create_space("s", 1, 1)
+        await engine.update("s", changes(*items(0, 6)))
+        back_up(data, backup, print)
+        for n in range(3):
+            await engine.update("s", [Remove(f"i{n:05}")])
+        await engine.close()
+        assert files(data)
+        lose(data, "items.db")
+        bring_back(backup, data, print)
+        engine = SegmentedEngine(data)
+        assert await everything(engine) == 6
+        await engine.close()
+
+    with tiny_segments():
+        asyncio.run(story())
+
+
+def test_data_whose_repair_was_cut_short_is_not_taken_for_new(tmp_path: Path) -> None:
+    (tmp_path / "items.db.repaired").touch()
+
+    async def story() -> None:
+        with pytest.raises(StartError, match="cut short"):
+            SegmentedEngine(tmp_path)
+
+    asyncio.run(story())
+    assert not (tmp_path / "items.db").exists()

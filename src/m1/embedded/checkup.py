@@ -16,14 +16,14 @@ from pathlib import Path
 from pyroaring import BitMap
 
 from m1.embedded.copies import Copy, Line, Original, Progress, Tell, in_batches
-from m1.embedded.disk import FILE, Row, Space, lock
-from m1.embedded.manifest import load
+from m1.embedded.disk import FILE, REPAIRED, Row, Space, lock
+from m1.embedded.manifest import load, sync_directory
 from m1.embedded.segment import Segment
 from m1.embedded.upkeep import FOLDER, folder_of
 from m1.embedded.wal import damage_in
 from m1.errors import DamagedData, StartError
 
-_SIDES = ("", "-wal", "-shm")
+_SIDES = ("-wal", "-shm")
 _AT_ONCE = 1_000
 _NAMED = 5
 
@@ -95,12 +95,12 @@ def repair(data: Path, tell: Tell) -> list[str]:
     with closing(lock(data)):
         aside = data / f"damaged-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
         aside.mkdir(mode=0o700)
-        for side in _SIDES:
+        for side in ("", *_SIDES):
             if (data / f"{FILE}{side}").exists():
                 shutil.copy2(data / f"{FILE}{side}", aside)
-        lost = _remade(data, tell)
         if (data / FOLDER).exists():
-            (data / FOLDER).rename(aside / FOLDER)
+            shutil.copytree(data / FOLDER, aside / FOLDER)
+        lost = _remade(data, tell)
         tell(f"the files as they were are in {aside}; remove it when you are content")
         return lost
 
@@ -111,7 +111,7 @@ def _remade(data: Path, tell: Tell) -> list[str]:
     problem = damage_in(data / f"{FILE}-wal")
     if problem is not None:
         lost.append(f"what the log had behind a damaged frame ({problem})")
-    new = data / f"{FILE}.repaired"
+    new = data / REPAIRED
     new.unlink(missing_ok=True)
     copy = Copy(new)
     try:
@@ -133,9 +133,12 @@ def _remade(data: Path, tell: Tell) -> list[str]:
         ) from error
     finally:
         copy.drop()
+    if (data / FOLDER).exists():  # what it knows is not what will be there
+        shutil.rmtree(data / FOLDER)
     for side in _SIDES:
         (data / f"{FILE}{side}").unlink(missing_ok=True)
-    new.rename(data / FILE)
+    new.replace(data / FILE)
+    sync_directory(data)
     return lost
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -19,6 +20,7 @@ from time import monotonic
 
 from m1.embedded.disk import FILE, Row, Space, connect, lock, make_tables, not_ours
 from m1.embedded.manifest import sync_directory
+from m1.embedded.upkeep import FOLDER
 from m1.errors import DamagedData, Failure, StartError
 
 Tell = Callable[[str], None]
@@ -174,6 +176,8 @@ def bring_back(source: Path, data: Path, tell: Tell) -> None:
         raise StartError(f"{data} has data already: restore into another directory")
     with closing(lock(data)), _open(source) as original:
         rows, sha256 = original.seal()
+        if (data / FOLDER).exists():  # of data that is no more: it would be believed
+            shutil.rmtree(data / FOLDER)
         with _copy(data / FILE) as copy:
             _copy_all(original, copy, tell)
             if (copy.rows, copy.sha256) != (rows, sha256):

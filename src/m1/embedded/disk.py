@@ -33,6 +33,8 @@ FORMAT = 1
 
 _APPLICATION_ID = 0x6D31_5353  # "m1SS", shown by file(1) and checked before anything is written
 FILE = "items.db"
+REPAIRED = "items.db.repaired"
+"""A file that `m1 repair` made and did not come to put in its place."""
 _READ_AT_ONCE = 250
 _LAST_SEQ = 2**63 - 1
 _WRITTEN_AT_ONCE = 64
@@ -88,6 +90,11 @@ class Disk:
             raise
 
     def _opened(self) -> sqlite3.Connection:
+        if (self.file.parent / REPAIRED).exists():
+            raise StartError(
+                f"a repair of {self.file.parent} was cut short: move the files of its newest "
+                f"damaged-... folder back, remove {REPAIRED}, and run m1 repair again"
+            )
         log = Path(f"{self.file}-wal")
         problem = damage_in(log)
         if problem is not None:
@@ -96,7 +103,7 @@ class Disk:
             connection = connect(self.file)
             is_new = _is_new(connection, self.file)
             _set_durable(connection)
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # see wal: what a crash cut short
+            self._begin_log_anew(connection)
             if is_new:
                 with _transaction(connection):
                     make_tables(connection)
@@ -104,6 +111,14 @@ class Disk:
             raise self._unusable(error) from error
         self._checkpoints = Checkpoints(connection, connect(self.file))
         return connection
+
+    def _begin_log_anew(self, connection: sqlite3.Connection) -> None:
+        """Let go of what a crash cut short, see `wal`; raises StartError where others read."""
+        (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise StartError(
+                f"another process is reading {self.file} (a backup?): start again when it has ended"
+            )
 
     def _unusable(self, error: sqlite3.DatabaseError) -> StartError:
         if isinstance(error, sqlite3.OperationalError):

@@ -26,7 +26,7 @@ from m1.embedded.space import Space, match_patterns
 from m1.embedded.upkeep import Turns, Upkeep, build_now, folder_of, forget_others, open_index
 from m1.embedded.writer import Writer
 from m1.engine import Change, Check, Page, Saved
-from m1.errors import BadRequest, DamagedData, M1Error, Unavailable
+from m1.errors import BadRequest, DamagedData, M1Error, StartError, Unavailable
 from m1.jsontext import decode
 from m1.query.plan import Plan, SortKey
 from m1.terms import flatten
@@ -69,6 +69,9 @@ class EmbeddedEngine:
                 places, removed = self._disk.load_spaces()
                 forget_others(directory, [place.number for place in places])
                 self._spaces = {place.uid: self._restored(place) for place in places}
+        except OSError as error:
+            self._disk.close()
+            raise StartError(f"the index in {directory} cannot be written: {error}") from error
         except BaseException:
             self._disk.close()
             raise

@@ -29,7 +29,7 @@ from m1.embedded.index import FULL_CHANGES, Index, bury_again
 from m1.embedded.manifest import Listed, Manifest, load, save
 from m1.embedded.segment import Segment
 from m1.embedded.space import Space
-from m1.errors import M1Error
+from m1.errors import DamagedData
 
 _log = logging.getLogger("m1")
 
@@ -100,6 +100,7 @@ def build_now(space: Space, folder: Path, database: Path) -> None:
     job = msgspec.msgpack.encode(Job(str(target), rows=rows))
     done = subprocess.run(_COMMAND, input=job, stderr=subprocess.PIPE, check=False)
     if done.returncode:
+        target.unlink(missing_ok=True)
         raise OSError(f"the index could not be built: {_reason(done.stderr)}")
     index.thaw(Segment(target))
     save(folder, manifest_of(space))
@@ -153,6 +154,9 @@ class Upkeep:
         self._flushing: asyncio.Task[None] | None = None
         self._merging: asyncio.Task[None] | None = None
         self._freeing: set[asyncio.Task[None]] = set()
+        self._unsaved = False
+        self._obsolete: list[Path] = []
+        """Files of segments that the manifest on disk may still name."""
         self._closed = False
 
     def look(self) -> None:
@@ -167,9 +171,11 @@ class Upkeep:
         while True:
             try:
                 await work()
-            except (_Failed, OSError, M1Error) as error:
+            except Exception as error:
                 self.problem = f"its index cannot be kept up: {error}"
-                _log.warning("space %s: %s", self._space.place.uid, self.problem)
+                expected = isinstance(error, (_Failed, OSError, DamagedData))
+                uid = self._space.place.uid
+                _log.warning("space %s: %s", uid, self.problem, exc_info=not expected)
                 await asyncio.sleep(_PAUSE_SECONDS)
             else:
                 self.problem = None
@@ -197,15 +203,34 @@ class Upkeep:
             raise
 
     async def _save(self) -> None:
+        """Write the manifest; only then let go of what it no longer needs."""
         async with self._saving:
-            manifest = manifest_of(self._space)
-            await asyncio.to_thread(save, self._folder, manifest)
+            obsolete, self._obsolete = self._obsolete, []
+            try:
+                manifest = manifest_of(self._space)
+                await asyncio.to_thread(save, self._folder, manifest)
+            except BaseException:
+                self._obsolete += obsolete
+                raise
+            self._unsaved = False
             self._space.removals_are_kept(manifest.covered)
+            for path in obsolete:
+                path.unlink(missing_ok=True)
+
+    async def _save_what_is_not(self) -> None:
+        """Do now what an attempt of before could not."""
+        if self._unsaved:
+            await self._save()
+
+    def _begin_merge(self) -> None:
+        if self._due() and _is_over(self._merging):
+            self._merging = asyncio.create_task(self._until_done(self._merge))
 
     # --- from delta to segment ---
 
     async def _flush(self) -> None:
         space, index = self._space, self._space.index
+        await self._save_what_is_not()
         while index.full or index.frozen is not None:
             async with space.changing:
                 frozen = index.frozen or index.freeze()
@@ -213,13 +238,14 @@ class Upkeep:
             segment = await self._made(Job("", rows=rows), self._turns.flush)
             async with space.changing:
                 index.thaw(segment)
+                self._unsaved = True
             freeing = asyncio.create_task(_free(_unused(frozen), frozen.contents()))
             del frozen
             self._freeing.add(freeing)
             freeing.add_done_callback(self._freeing.discard)
             await self._save()
-            if self._due() and _is_over(self._merging):
-                self._merging = asyncio.create_task(self._until_done(self._merge))
+            self._begin_merge()
+        self._begin_merge()
 
     # --- from segments to a segment ---
 
@@ -239,17 +265,21 @@ class Upkeep:
         ][:1]
 
     async def _merge(self) -> None:
+        await self._save_what_is_not()
         while sources := self._due():
             known = [source.live.copy() for source in sources]
             merged = None
             if any(known):
                 job = Job("", sources=list(map(_source, sources)))
                 merged = await self._made(job, self._turns.merge)
-            while not await self._take_place(sources, known, merged):
-                pass
+            try:
+                while not await self._take_place(sources, known, merged):
+                    pass
+            except BaseException:
+                if merged is not None and merged not in self._space.index.segments:
+                    merged.path.unlink()
+                raise
             await self._save()
-            for source in sources:
-                source.path.unlink()
 
     async def _take_place(
         self, sources: Sequence[Segment], known: Sequence[BitMap], merged: Segment | None
@@ -265,6 +295,8 @@ class Upkeep:
                 left = left or live != source.live
             if not left:
                 self._space.index.merge(sources, merged)
+                self._obsolete += [source.path for source in sources]
+                self._unsaved = True
         await asyncio.sleep(0)
         return not left
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 import struct
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,8 @@ def damage_in(log: Path) -> str | None:
             header = file.read(_HEADER.size)
             if len(header) < _HEADER.size:
                 return None
+            if not any(header) and not any(file.read()):
+                return None  # made longer, and never written
             magic, _, page, *_ = _HEADER.unpack(header)
             if magic & ~1 != _MAGIC or page < 512 or page & (page - 1):
                 return "its header is none"
@@ -45,19 +48,20 @@ def damage_in(log: Path) -> str | None:
             state = _after(_sums(words[None, :])[0], (0, 0), len(words))
             if state != _HEADER.unpack(header)[6:]:
                 return "its header fails its checksum"
-            return _damage_behind(file.read(), page, order, header[16:24], state)
+            return _damage_behind(file, page, order, header[16:24], state)
     except FileNotFoundError:
         return None
 
 
 def _damage_behind(
-    frames: bytes, page: int, order: str, salts: bytes, state: tuple[int, int]
+    frames: IO[bytes], page: int, order: str, salts: bytes, state: tuple[int, int]
 ) -> str | None:
     """Look for the first bad frame, and for a commit behind it."""
     size = _FRAME + page
     bad: int | None = None
-    for begin in range(0, len(frames) // size * size, _AT_ONCE * size):
-        some = np.frombuffer(frames[begin : begin + _AT_ONCE * size], np.uint8)
+    begin = 0
+    while len(read := frames.read(_AT_ONCE * size)) >= size:
+        some = np.frombuffer(read, np.uint8)
         lines = some[: len(some) // size * size].reshape(-1, size)
         summed = np.concatenate((lines[:, :8], lines[:, _FRAME:]), axis=1)
         sums = _sums(np.ascontiguousarray(summed).view(order).astype(np.uint32))
@@ -70,11 +74,12 @@ def _damage_behind(
                 if not ours and not right:
                     return None  # of an older log, or never written
                 if not ours or not right:
-                    bad = begin // size + number
+                    bad = begin + number
             elif not ours:
                 return None
             if bad is not None and head[1]:
                 return f"frame {bad} fails its checksum, and a whole commit stands behind it"
+        begin += len(lines)
     return None
 
 
