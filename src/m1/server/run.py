@@ -53,9 +53,8 @@ def serve(arguments: Sequence[str]) -> int:
 
 
 def _tune_interpreter() -> None:
-    """Set Python up for a process that holds millions of objects and has two busy threads."""
+    """Set Python up for a process that holds millions of objects."""
     gc.set_threshold(50_000, 20, 100)  # a full collection walks the index, which has no circles
-    sys.setswitchinterval(0.0005)  # the writer waits so long for the loop to let it go on
 
 
 async def _serve(settings: Settings) -> int:
