@@ -106,6 +106,14 @@ def flips(data: Path, rand: random.Random, count: int) -> Iterator[tuple[Path, i
         yield file, place
 
 
+def copied_with_log(data: Path, name: str) -> Path:
+    if not (data / "items.db-wal").exists():
+        pytest.skip("a stop leaves no log")
+    copy = data.parent / name
+    shutil.copytree(data, copy)
+    return copy
+
+
 def test_what_is_left_answers_as_before(left: tuple[Path, Answers]) -> None:
     data, whole = left
     assert list(data.rglob("*.segment"))
@@ -145,10 +153,7 @@ def test_sqlite_forgets_commits_behind_a_bad_frame_without_a_word(
 ) -> None:
     """Why the log is looked at by us."""
     data, _ = left
-    if not (data / "items.db-wal").exists():
-        pytest.skip("a stop leaves no log")
-    copy = data.parent / "log"
-    shutil.copytree(data, copy)
+    copy = copied_with_log(data, "log")
     log = copy / "items.db-wal"
     whole = bytearray(log.read_bytes())
     whole[60] ^= 1
@@ -165,10 +170,7 @@ def test_a_commit_cut_short_is_no_damage_after_this_crash_nor_after_the_next(
 ) -> None:
     """What is written over the first frames of a long commit leaves its last ones standing."""
     data, whole = left
-    if not (data / "items.db-wal").exists():
-        pytest.skip("a stop leaves no log")
-    first, second = data.parent / "first", data.parent / "second"
-    shutil.copytree(data, first)
+    first, second = copied_with_log(data, "first"), data.parent / "second"
     log = first / "items.db-wal"
     frames = log.read_bytes()
     log.write_bytes(frames + _never_synced(frames))

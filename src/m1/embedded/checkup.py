@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-import zlib
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from datetime import UTC, datetime
@@ -16,7 +15,7 @@ from pathlib import Path
 from pyroaring import BitMap
 
 from m1.embedded.copies import Copy, Line, Original, Progress, Tell, in_batches
-from m1.embedded.disk import FILE, REPAIRED, Row, Space, lock
+from m1.embedded.disk import FILE, REPAIRED, Row, Space, catalog_is_intact, lock
 from m1.embedded.manifest import load, sync_directory
 from m1.embedded.segment import Segment
 from m1.embedded.upkeep import FOLDER, folder_of
@@ -50,17 +49,11 @@ def _must_be_data(data: Path) -> None:
 def _in_file(data: Path, original: Original, tell: Tell) -> Iterator[str]:
     yield from original.problems()
     catalog = original.catalog()
-    if catalog is not None and not is_intact(catalog):
+    if catalog is not None and not catalog_is_intact(*catalog):
         yield f"{original.file}: the catalog fails its checksum"
     for space in original.spaces():
         yield from _in_rows(original, space, tell)
         yield from _in_segments(folder_of(data, space.number))
-
-
-def is_intact(catalog: tuple[int, bytes, int]) -> bool:
-    """Tell whether a catalog is what was written."""
-    version, document, crc = catalog
-    return isinstance(document, bytes) and zlib.crc32(document, version) == crc
 
 
 def _in_rows(original: Original, space: Space, tell: Tell) -> Iterator[str]:
@@ -117,7 +110,7 @@ def _remade(data: Path, tell: Tell) -> list[str]:
     try:
         with closing(Original(data / FILE)) as original:
             catalog = original.catalog()
-            if catalog is None or not is_intact(catalog):
+            if catalog is None or not catalog_is_intact(*catalog):
                 raise DamagedData(
                     f"{data / FILE}: the catalog (stores, users, settings) is lost, and nothing "
                     "can be repaired without it: bring back a backup with m1 restore"
@@ -144,10 +137,11 @@ def _remade(data: Path, tell: Tell) -> list[str]:
 
 def _salvaged(original: Original, copy: Copy, space: Space, tell: Tell) -> Iterator[str]:
     """Copy the intact rows of a space; yields what is lost."""
-    progress = Progress(tell, original.last_seq(space))
+    last = original.last_seq(space)
+    progress = Progress(tell, last)
     copied: set[int] = set()
     damaged: list[int] = []
-    for low in range(-1, original.last_seq(space), _AT_ONCE):
+    for low in range(-1, last, _AT_ONCE):
         lines, unreadable = _readable(original, space, low, low + _AT_ONCE)
         intact = [line for line in lines if Row(*line[:3]).is_intact(line[3])]
         seqs = [line[0] for line in intact]

@@ -152,7 +152,7 @@ class Disk:
         if row is None:
             return Saved(b"", 0)
         version, document, crc = row
-        if not isinstance(document, bytes) or zlib.crc32(document, version) != crc:
+        if not catalog_is_intact(version, document, crc):
             raise self._damaged("the catalog fails its checksum")
         return Saved(document, version)
 
@@ -267,8 +267,7 @@ class Reader:
             for seq, id, body, crc in self._connection.execute(
                 f"SELECT seq, id, body, crc FROM items_{number} WHERE seq IN ({marks})", some
             ):
-                if not Row(seq, id, body).is_intact(crc):
-                    raise OSError(f"row {seq} of items_{number} fails its checksum")
+                _intact(number, seq, id, body, crc)
                 found[seq] = body
         if len(found) != len(seqs):
             raise OSError(f"rows of items_{number} are missing")
@@ -285,11 +284,8 @@ class Reader:
             " ORDER BY seq LIMIT ?",
             (after, upto, _READ_AT_ONCE),
         ).fetchall():
-            for seq, id, body, crc in some:
-                row = Row(seq, id, body)
-                if not row.is_intact(crc):
-                    raise OSError(f"row {seq} of items_{number} fails its checksum")
-                yield row
+            for line in some:
+                yield _intact(number, *line)
             after = some[-1][0]
 
     def close(self) -> None:
@@ -329,6 +325,19 @@ def connect(file: Path, *, read_only: bool = False) -> sqlite3.Connection:
     )
     connection.execute("PRAGMA mmap_size = 0")
     return connection
+
+
+def catalog_is_intact(version: int, document: object, crc: int) -> bool:
+    """Tell whether a catalog is what was written; damage may have changed even its type."""
+    return isinstance(document, bytes) and zlib.crc32(document, version) == crc
+
+
+def _intact(number: int, seq: int, id: str, body: bytes | None, crc: int) -> Row:
+    """Give a row as it was read; raises OSError where it is not what was written."""
+    row = Row(seq, id, body)
+    if not row.is_intact(crc):
+        raise OSError(f"row {seq} of items_{number} fails its checksum")
+    return row
 
 
 def not_ours(connection: sqlite3.Connection, file: Path) -> str | None:

@@ -87,8 +87,8 @@ class Index:
 
     def show(
         self,
-        staged: Iterable[int],
-        removed: Iterable[str],
+        staged: Sequence[int],
+        removed: Sequence[str],
         replaced: Iterable[Spot | None],
         last_seq: int,
     ) -> list[int]:
@@ -101,15 +101,13 @@ class Index:
             if spot is not None:
                 spot.part.live.remove(spot.docid)
                 dead.append(spot.part.seqs[spot.docid])
-        delta, changes = self.delta, 0
+        delta = self.delta
         for docid in staged:
             delta.docid_of[delta.ids[docid]] = docid
             delta.live.add(docid)
-            changes += 1
         for id in removed:
             delta.docid_of[id] = REMOVED
-            changes += 1
-        delta.changes += changes
+        delta.changes += len(staged) + len(removed)
         delta.last_seq = last_seq
         return dead
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -84,17 +85,15 @@ class _Search:
         return _NONE if found is None else found
 
     def _any_of(self, terms: Iterable[tuple[str, str]]) -> BitMap:
-        numbers: dict[str, list[int]] = {}
+        texts: defaultdict[str, list[str]] = defaultdict(list)
         for path, text in terms:
+            texts[path].append(text)
+        found: list[BitMap] = []
+        for path, some in texts.items():
             terms_there = self.part.terms_at(path)
-            number = None if terms_there is None else terms_there.number_of(text)
-            if number is not None:
-                numbers.setdefault(path, []).append(number)
-        found = [
-            terms_there.having(some)
-            for path, some in numbers.items()
-            if (terms_there := self.part.terms_at(path)) is not None
-        ]
+            if terms_there is not None:
+                numbers = [terms_there.number_of(text) for text in some]
+                found.append(terms_there.having([n for n in numbers if n is not None]))
         return found[0] if len(found) == 1 else BitMap.union(_NONE, *found)
 
     def _at_path(self, terms: PartTerms, plan: Plan) -> BitMap:

@@ -276,14 +276,9 @@ class Segment:
         self.seqs = self.file.view(directory.seqs).cast("q")
         self.sizes = self.file.view(directory.sizes).cast("Q")
         self.live = BitMap(range(len(self.seqs))) if live is None else live
-        self._ids = Texts(self.file, directory.ids, directory.id_ends)
+        self.ids = Texts(self.file, directory.ids, directory.id_ends)
         self._existing: dict[str, BitMap] = {}
         self._terms: dict[str, SegmentTerms] = {}
-
-    @property
-    def ids(self) -> Texts:
-        """The ids, by docid."""
-        return self._ids
 
     @property
     def paths(self) -> Iterable[str]:
@@ -324,7 +319,7 @@ class Segment:
         place = bisect_left(hashes, hash)
         while place < len(hashes) and hashes[place] == hash:
             docid: int = self._hashed[place]
-            if self._ids[docid] == id:
+            if self.ids[docid] == id:
                 return docid
             place += 1
         return None
@@ -332,11 +327,11 @@ class Segment:
     def entries_of(self, docids: Docids) -> list[Entry]:
         """See Part."""
         seqs, sizes = np.asarray(self.seqs)[docids], np.asarray(self.sizes)[docids]
-        return list(zip(self._ids.some(docids), seqs.tolist(), sizes.tolist(), strict=True))
+        return list(zip(self.ids.some(docids), seqs.tolist(), sizes.tolist(), strict=True))
 
     def id_of(self, docid: int) -> bytes:
         """See Part."""
-        return self._ids[docid]
+        return self.ids[docid]
 
     def existing(self, path: str) -> BitMap:
         """See Part."""

@@ -25,6 +25,7 @@ import msgspec
 from pyroaring import BitMap
 
 from m1.embedded.build import Job, Rows, Source
+from m1.embedded.delta import Delta
 from m1.embedded.index import FULL_CHANGES, Index, bury_again
 from m1.embedded.manifest import Listed, Manifest, load, save
 from m1.embedded.segment import Segment
@@ -96,8 +97,7 @@ def build_now(space: Space, folder: Path, database: Path) -> None:
     """Make a segment of the delta while nothing else goes on; raises OSError."""
     index, target = space.index, _target(folder)
     frozen = index.freeze()
-    rows = Rows(str(database), space.place.number, frozen.covered, frozen.last_seq)
-    job = msgspec.msgpack.encode(Job(str(target), rows=rows))
+    job = msgspec.msgpack.encode(Job(str(target), rows=_rows_of(frozen, space, database)))
     done = subprocess.run(_COMMAND, input=job, stderr=subprocess.PIPE, check=False)
     if done.returncode:
         target.unlink(missing_ok=True)
@@ -234,8 +234,8 @@ class Upkeep:
         while index.full or index.frozen is not None:
             async with space.changing:
                 frozen = index.frozen or index.freeze()
-            rows = Rows(str(self._database), space.place.number, frozen.covered, frozen.last_seq)
-            segment = await self._made(Job("", rows=rows), self._turns.flush)
+            job = Job("", rows=_rows_of(frozen, space, self._database))
+            segment = await self._made(job, self._turns.flush)
             async with space.changing:
                 index.thaw(segment)
                 self._unsaved = True
@@ -320,6 +320,10 @@ async def _free(unused: asyncio.Event, contents: list[list[Any]]) -> None:
 
 def _is_over(task: asyncio.Task[None] | None) -> bool:
     return task is None or task.done()
+
+
+def _rows_of(frozen: Delta, space: Space, database: Path) -> Rows:
+    return Rows(str(database), space.place.number, frozen.covered, frozen.last_seq)
 
 
 def _source(segment: Segment) -> Source:

@@ -19,7 +19,6 @@ _HELP = {
     "check": "Read all data and tell what is damaged; no server may be running on it.",
     "repair": "Make new data of what is intact; the damaged files are kept aside.",
 }
-COMMANDS = tuple(_HELP)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -28,7 +27,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def run(command: str, arguments: Sequence[str]) -> int:
-    """Carry out one of COMMANDS; gives the exit code. Raises Failure."""
+    """Carry out a command; gives the exit code. Raises Failure."""
     os.umask(0o077)
     given = _parser(command).parse_args(arguments)
     match command:
@@ -37,7 +36,7 @@ def run(command: str, arguments: Sequence[str]) -> int:
         case "restore":
             bring_back(getattr(given, "from"), given.data, _tell)
         case "check":
-            _report(check(given.data, _tell), "nothing is damaged")
+            _check(given.data)
         case _:
             _repair(given.data, accepted=given.accept_loss)
     return 0
@@ -60,8 +59,9 @@ def _tell(text: str) -> None:
     print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
-def _report(problems: Sequence[str], none: str) -> None:
-    """Print what was found; raises DamagedData where that is anything."""
+def _check(data: Path) -> None:
+    """Print what is damaged; raises DamagedData where that is anything."""
+    problems = check(data, _tell)
     for problem in problems:
         print(problem)  # noqa: T201
     if problems:
@@ -69,7 +69,7 @@ def _report(problems: Sequence[str], none: str) -> None:
             f"{len(problems)} damages: bring back a backup with m1 restore, or keep what is "
             "intact with m1 repair --accept-loss"
         )
-    print(none)  # noqa: T201
+    print("nothing is damaged")  # noqa: T201
 
 
 def _repair(data: Path, *, accepted: bool) -> None:
