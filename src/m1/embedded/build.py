@@ -141,7 +141,7 @@ def _path_of(columns: Sequence[_Column]) -> _Path:
     """Put the values of a path together; each different value is looked at once."""
     docids = np.concatenate([there for there, _ in columns])
     values = list(chain.from_iterable(column for _, column in columns))
-    keys = list(map(_key, values))
+    keys = _keys(values)
     leaves = {key: leaf_of(value) for key, value in dict(zip(keys, values, strict=True)).items()}
     code_of = {key: code for code, key in enumerate(leaves)}
     codes = np.fromiter(map(code_of.__getitem__, keys), np.uint32, len(keys))
@@ -156,9 +156,11 @@ def _path_of(columns: Sequence[_Column]) -> _Path:
     )
 
 
-def _key(value: Scalar) -> object:
+def _keys(values: Sequence[Scalar]) -> Sequence[object]:
     """Give what tells values apart: Python takes True, 1 and 1.0 for the same."""
-    return value if type(value) is str else (type(value), value)
+    if len(set(map(type, values))) == 1:
+        return values
+    return [(type(value), value) for value in values]
 
 
 def _having(

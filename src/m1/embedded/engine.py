@@ -207,7 +207,8 @@ class EmbeddedEngine:
         _check_open(space)
         if not changes:
             return
-        number, rows, dead = space.place.number, space.rows_of(changes), space.take_dead()
+        number, rows = space.place.number, space.rows_of(changes)
+        dead = space.take_garbage(len(changes))
 
         def write(disk: Disk) -> None:
             disk.delete(number, dead)
@@ -215,12 +216,12 @@ class EmbeddedEngine:
 
         async def show() -> None:
             if dead:
-                space.dead_are_deleted()
+                space.garbage.are_deleted()
             await space.show(changes, rows)
             if uid in self._upkeep:
                 self._upkeep[uid].look()
 
-        await self._writer.do(write, show, space.give_back_dead if dead else None)
+        await self._writer.do(write, show, space.garbage.give_back if dead else None)
 
     async def query(
         self, uid: str, plan: Plan, order: Sequence[SortKey], start: int, rows: int

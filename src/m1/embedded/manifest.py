@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 _FILE = "manifest"
-_FORMAT = b"m1manif\x01"  # the last byte is the version of the format
+_FORMAT = b"m1manif\x02"  # the last byte is the version of the format
 _CRC_BYTES = 4
 
 
@@ -30,8 +30,8 @@ class Manifest(msgspec.Struct, array_like=True, frozen=True):
     covered: int = 0
     """The seq up to which rows are in segments, or need not be."""
     segments: list[Listed] = []
-    garbage: list[int] = []
-    """Rows up to there that nobody needs, and that may still be on disk."""
+    garbage: bytes = b""
+    """Rows up to there that nobody needs, and that may still be on disk, as a bitmap."""
 
 
 def load(directory: Path) -> Manifest:

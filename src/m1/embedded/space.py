@@ -2,7 +2,7 @@
 
 A row that an update replaced stays on disk while a page that began before may still ask
 for it. Every showing of changes begins a new *moment*; a page remembers its own, and a
-row that died at a moment is let go once no page of an earlier one is open.
+row that died at a moment is garbage once no page of an earlier one is open.
 
 A row that says that an item was removed stays until a manifest on disk knows of it: it is
 what keeps the item from coming back out of its segment after a crash.
@@ -14,9 +14,11 @@ import asyncio
 from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 
 from m1.embedded.disk import Row
 from m1.embedded.disk import Space as Place
+from m1.embedded.garbage import Garbage
 from m1.embedded.index import Index, Spot, View
 from m1.embedded.matching import Pattern
 from m1.embedded.search import Matched, patterns_of
@@ -25,7 +27,6 @@ from m1.query.plan import Plan
 from m1.terms import Flat
 
 _STAGED_AT_ONCE = 100
-_DELETED_AT_ONCE = 1_000
 _MATCHED_AT_ONCE = 5_000
 
 _matchers = ThreadPoolExecutor(2, thread_name_prefix="m1-match")
@@ -34,7 +35,7 @@ _matchers = ThreadPoolExecutor(2, thread_name_prefix="m1-match")
 class Space:
     """A space; used by the event loop's thread alone."""
 
-    def __init__(self, place: Place, index: Index, garbage: Sequence[int] = ()) -> None:
+    def __init__(self, place: Place, index: Index, garbage: bytes = b"") -> None:
         self.place = place
         self.index = index
         self.fenced = False
@@ -45,8 +46,9 @@ class Space:
         self._next_seq = index.delta.last_seq + 1
         self._moment = 0
         self._open: list[int] = []
-        self._dead: deque[tuple[int, list[int]]] = deque([(0, list(garbage))])
-        self._taken: list[int] = []
+        self._dead: deque[tuple[int, list[int]]] = deque()
+        """Rows that an open page may still ask for, by the moment at which they died."""
+        self.garbage = Garbage(garbage)
         self._removals: deque[int] = deque()
 
     # --- updates ---
@@ -60,8 +62,7 @@ class Space:
         else:
             docid, spot = self.index.stage(row.id, row.seq, len(row.body or b""), flat)
             dead = self.index.show((docid,), (), (spot,), row.seq)
-        if dead:
-            self._dead.append((0, dead))
+        self.garbage.add(dead)
 
     def rows_of(self, changes: Sequence[Change]) -> list[Row]:
         """Give the rows that write these changes down, numbered after all given before."""
@@ -96,35 +97,17 @@ class Space:
 
     # --- rows that died ---
 
-    def take_dead(self) -> list[int]:
-        """Take some of the rows that no open page can ask for, to delete them.
-
-        They come in the order in which they died, and no more come before it was said what
-        became of them: the row that says that an item was removed must never be deleted
-        before the rows of the item itself.
-        """
-        if self._taken:
-            return []
+    def take_garbage(self, changes: int) -> list[int]:
+        """Give rows to be deleted along with so many changes, see `Garbage`."""
         oldest = min(self._open, default=self._moment)
-        taken: list[int] = []
-        while self._dead and self._dead[0][0] <= oldest and len(taken) < _DELETED_AT_ONCE:
-            taken += self._dead.popleft()[1]
-        self._taken = taken
-        return taken
+        while self._dead and self._dead[0][0] <= oldest:
+            self.garbage.add(self._dead.popleft()[1])
+        return self.garbage.take(changes, len(self.index))
 
-    def dead_are_deleted(self) -> None:
-        """Be told that the rows that were taken are gone."""
-        self._taken = []
-
-    def give_back_dead(self) -> None:
-        """Be told that the rows that were taken could not be deleted after all."""
-        self._dead.appendleft((0, self._taken))
-        self._taken = []
-
-    def garbage(self, covered: int) -> list[int]:
+    def garbage_upto(self, covered: int) -> bytes:
         """Give all rows up to a seq that nobody will need and that may still be on disk."""
-        dead = [*self._taken, *(seq for _, some in self._dead for seq in some)]
-        return [seq for seq in (*dead, *self._removals) if seq <= covered]
+        dying = chain.from_iterable(seqs for _, seqs in self._dead)
+        return self.garbage.upto(covered, chain(dying, self._removals))
 
     def removals_are_kept(self, covered: int) -> None:
         """Be told that removals up to a seq need no rows any more."""

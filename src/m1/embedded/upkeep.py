@@ -61,7 +61,7 @@ def forget_others(data: Path, numbers: Sequence[int]) -> None:
             shutil.rmtree(folder)
 
 
-def open_index(folder: Path) -> tuple[Index, list[int]]:
+def open_index(folder: Path) -> tuple[Index, bytes]:
     """Give a space's index as far as it is in segments, and its garbage.
 
     Removes files that the manifest does not name; raises DamagedData.
@@ -129,7 +129,7 @@ def manifest_of(space: Space) -> Manifest:
     index = space.index
     covered = (index.frozen or index.delta).covered
     listed = [Listed(each.path.name, each.live.serialize()) for each in index.segments]
-    return Manifest(covered, listed, space.garbage(covered))
+    return Manifest(covered, listed, space.garbage_upto(covered))
 
 
 class Turns:
