@@ -52,7 +52,7 @@ class Bench:
         self.rows: list[Row] = []
         self._rng = Random(2002)
         self._revision = 0
-        self._port = _port(server)
+        self.port = _port(server)
 
     def say(self, text: str) -> None:
         """Tell whoever waits how far it is."""
@@ -72,7 +72,7 @@ class Bench:
     ) -> Run:
         """Send requests to the server, and look at its processor time too."""
         before = processor_seconds(self.server.process.pid)
-        result = run(self._port, requests, clients, seconds, most)
+        result = run(self.port, requests, clients, seconds, most)
         result.busy = processor_seconds(self.server.process.pid) - before
         return result
 
@@ -186,7 +186,7 @@ class Bench:
         self.server.stop()
         begun = perf_counter()
         again = serving.Server(self.data, home=self.server.home)
-        again.token, self.server, self._port = self.server.token, again, _port(again)
+        again.token, self.server, self.port = self.server.token, again, _port(again)
         if self._answer(asked) != before:
             raise RuntimeError("the answer is another one after the restart")
         took = perf_counter() - begun

@@ -1,0 +1,68 @@
+"""This product: `m1 serve` with its defaults, over HTTP."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from benchmarks.compare.peer import Item
+from benchmarks.compare.questions import Question
+from benchmarks.http import LOADERS, Bench
+from benchmarks.load import Run
+from m1 import __version__
+from tests import serving
+
+
+class Ours:
+    """A server with one store, and the clients that call it."""
+
+    name = "m1"
+    version = __version__
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+
+    def load(self, batches: Sequence[Sequence[Item]]) -> Run:
+        """See Peer."""
+        return self.bench.run([self.bench.update(list(batch)) for batch in batches], LOADERS, 600)
+
+    def settle(self) -> None:
+        """See Peer: nothing is needed."""
+
+    def update(self, items: Sequence[Item], clients: int) -> Run:
+        """See Peer."""
+        return self.bench.run([self.bench.update([item]) for item in items], clients)
+
+    def update_batches(self, batches: Sequence[Sequence[Item]]) -> Run:
+        """See Peer."""
+        return self.bench.run([self.bench.update(list(batch)) for batch in batches])
+
+    def ask(self, questions: Sequence[Question], seconds: float) -> tuple[Run, int]:
+        """See Peer."""
+        run = self.bench.run([self.bench.ask(_parameters(each)) for each in questions], 1, seconds)
+        return run, json.loads(run.last)["count"]
+
+    def export(self, count: int) -> Run:
+        """See Peer."""
+        whole = {"store": "stash", "q": "*", "rows": count}
+        run = self.bench.run([self.bench.ask(whole, accept=b"application/x-ndjson")], 1, 600)
+        if run.last.count(b"\n") != count:
+            raise RuntimeError("not all items were exported")
+        return run
+
+
+def _parameters(question: Question) -> dict[str, object]:
+    asked: dict[str, object] = {"store": "stash", "q": question.q, "start": question.start}
+    return asked if question.sort is None else {**asked, "sort": question.sort}
+
+
+@contextlib.contextmanager
+def running(scratch: Path, items: int) -> Iterator[Ours]:
+    """Run the server for as long as the block lasts."""
+    with serving.serving(scratch) as server:
+        server.log_in()
+        added = server.call("session/add", store="stash", shards=1, replicas=1)
+        assert added.status == 204, added.text
+        yield Ours(Bench(server, scratch / "data", items, 32))

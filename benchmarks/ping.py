@@ -1,0 +1,66 @@
+"""How long the server's shortest answer takes, while others keep it busy.
+
+`python -m benchmarks.ping PORT` asks for `/ping` every 5 ms until its input ends, and
+prints how often, the median, what 99.9 of 100 stayed below, and the worst, in ms.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from statistics import median
+from time import perf_counter
+from typing import NamedTuple
+
+_EVERY_SECONDS = 0.005
+_REQUEST = b"GET /ping HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+
+
+class Pings(NamedTuple):
+    """What some pings took, in ms."""
+
+    calls: int = 0
+    median: float = 0.0
+    p999: float = 0.0
+    worst: float = 0.0
+
+
+@contextlib.contextmanager
+def pinging(port: int) -> Iterator[list[Pings]]:
+    """Ping from a process of its own while the block lasts; the list then holds one result."""
+    result: list[Pings] = []
+    command = [sys.executable, "-m", "benchmarks.ping", str(port)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()  # it has begun
+        yield result
+        said, _ = process.communicate()
+    calls, *times = said.split()
+    result.append(Pings(int(calls), *map(float, times)))
+
+
+def _ping(port: int) -> None:
+    times: list[float] = []
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        print("begun", flush=True)
+        while not select.select([sys.stdin], [], [], 0)[0]:
+            begun = perf_counter()
+            connection.sendall(_REQUEST)
+            answer = b""
+            while not answer.endswith(b"true"):
+                answer += connection.recv(4_096)
+            times.append((perf_counter() - begun) * 1_000)
+            time.sleep(_EVERY_SECONDS)
+    times.sort()
+    print(len(times), median(times), times[int(len(times) * 0.999)], times[-1])
+
+
+if __name__ == "__main__":
+    _ping(int(sys.argv[1]))
