@@ -106,7 +106,11 @@ class OpenSearch:
         begun, read, after = perf_counter(), 0, None
         pit = call(self._url, "POST", "/items/_search/point_in_time?keep_alive=5m")["pit_id"]
         while True:
-            body: dict[str, Any] = {"size": _PAGE, "pit": {"id": pit}, "sort": [{"session.id": "asc"}]}
+            body: dict[str, Any] = {
+                "size": _PAGE,
+                "pit": {"id": pit},
+                "sort": [{"session.id": "asc"}],
+            }
             body["track_total_hits"] = False
             if after is not None:
                 body["search_after"] = after

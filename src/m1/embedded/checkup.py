@@ -15,7 +15,7 @@ from pathlib import Path
 from pyroaring import BitMap
 
 from m1.embedded.copies import Copy, Line, Original, Progress, Tell, in_batches
-from m1.embedded.disk import FILE, REPAIRED, Row, Space, catalog_is_intact, lock
+from m1.embedded.disk import FILE, REPAIRED, Space, catalog_is_intact, is_intact, lock
 from m1.embedded.manifest import load, sync_directory
 from m1.embedded.segment import Segment
 from m1.embedded.upkeep import FOLDER, folder_of
@@ -62,7 +62,7 @@ def _in_rows(original: Original, space: Space, tell: Tell) -> Iterator[str]:
         done += len(lines)
         progress.at(done)
         for seq, id, body, crc in lines:
-            if not Row(seq, id, body).is_intact(crc):
+            if not is_intact(seq, id, body, crc):
                 yield f"{original.file}: row {seq} of items_{space.number} fails its checksum"
 
 
@@ -143,7 +143,7 @@ def _salvaged(original: Original, copy: Copy, space: Space, tell: Tell) -> Itera
     damaged: list[int] = []
     for low in range(-1, last, _AT_ONCE):
         lines, unreadable = _readable(original, space, low, low + _AT_ONCE)
-        intact = [line for line in lines if Row(*line[:3]).is_intact(line[3])]
+        intact = [line for line in lines if is_intact(*line)]
         seqs = [line[0] for line in intact]
         damaged += [*unreadable, *({line[0] for line in lines}.difference(seqs))]
         copied.update(seqs)

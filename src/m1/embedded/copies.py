@@ -18,7 +18,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from time import monotonic
 
-from m1.embedded.disk import FILE, Row, Space, connect, lock, make_tables, not_ours
+from m1.embedded.disk import FILE, Space, connect, is_intact, lock, make_tables, not_ours
 from m1.embedded.manifest import sync_directory
 from m1.embedded.upkeep import FOLDER
 from m1.errors import DamagedData, Failure, StartError
@@ -227,7 +227,7 @@ def _copy_all(original: Original, copy: Copy, tell: Tell) -> None:
         copy.add_space(space)
         for lines in in_batches(original.lines(space)):
             for seq, id, body, crc in lines:
-                if not Row(seq, id, body).is_intact(crc):
+                if not is_intact(seq, id, body, crc):
                     raise DamagedData(
                         f"row {seq} of {original.file} fails its checksum: m1 check tells more"
                     )

@@ -50,17 +50,19 @@ class Row(NamedTuple):
     id: str
     body: bytes | None
 
-    def checksum(self) -> int:
-        """Give the checksum over all that the row says."""
-        head = f"{self.seq} {len(self.id)} {self.id} {self.body is None}".encode()
-        return zlib.crc32(self.body or b"", zlib.crc32(head))
 
-    def is_intact(self, crc: int) -> bool:
-        """Tell whether this is what was written; damage may have changed even the types."""
-        try:
-            return self.checksum() == crc
-        except TypeError:
-            return False
+def checksum(seq: int, id: str, body: bytes | None) -> int:
+    """Give the checksum over all that a row says."""
+    head = f"{seq} {len(id)} {id} {body is None}".encode()
+    return zlib.crc32(body or b"", zlib.crc32(head))
+
+
+def is_intact(seq: int, id: str, body: bytes | None, crc: int) -> bool:
+    """Tell whether a row is what was written; damage may have changed even the types."""
+    try:
+        return checksum(seq, id, body) == crc
+    except TypeError:
+        return False
 
 
 class Space(NamedTuple):
@@ -199,7 +201,7 @@ class Disk:
         takes longer than the statement itself.
         """
         for number, rows in self._added.items():
-            values = [(*row, row.checksum()) for row in rows]
+            values = [(*row, checksum(*row)) for row in rows]
             self._in_batches(f"INSERT INTO items_{number} VALUES ", "(?,?,?,?)", "", values)
         for number, seqs in self._gone.items():
             gone = [(seq,) for seq in seqs]
@@ -267,7 +269,8 @@ class Reader:
             for seq, id, body, crc in self._connection.execute(
                 f"SELECT seq, id, body, crc FROM items_{number} WHERE seq IN ({marks})", some
             ):
-                _intact(number, seq, id, body, crc)
+                if not is_intact(seq, id, body, crc):
+                    raise _not_intact(number, seq)
                 found[seq] = body
         if len(found) != len(seqs):
             raise OSError(f"rows of items_{number} are missing")
@@ -284,8 +287,10 @@ class Reader:
             " ORDER BY seq LIMIT ?",
             (after, upto, _READ_AT_ONCE),
         ).fetchall():
-            for line in some:
-                yield _intact(number, *line)
+            for seq, id, body, crc in some:
+                if not is_intact(seq, id, body, crc):
+                    raise _not_intact(number, seq)
+                yield Row(seq, id, body)
             after = some[-1][0]
 
     def close(self) -> None:
@@ -332,12 +337,8 @@ def catalog_is_intact(version: int, document: object, crc: int) -> bool:
     return isinstance(document, bytes) and zlib.crc32(document, version) == crc
 
 
-def _intact(number: int, seq: int, id: str, body: bytes | None, crc: int) -> Row:
-    """Give a row as it was read; raises OSError where it is not what was written."""
-    row = Row(seq, id, body)
-    if not row.is_intact(crc):
-        raise OSError(f"row {seq} of items_{number} fails its checksum")
-    return row
+def _not_intact(number: int, seq: int) -> OSError:
+    return OSError(f"row {seq} of items_{number} fails its checksum")
 
 
 def not_ours(connection: sqlite3.Connection, file: Path) -> str | None:

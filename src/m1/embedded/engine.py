@@ -277,13 +277,24 @@ class EmbeddedEngine:
     async def _stream(
         self, number: int, blocks: Iterator[list[Spot]]
     ) -> AsyncIterator[list[bytes]]:
-        while block := await asyncio.to_thread(_next, blocks):
-            begin = 0
-            while begin < len(block):
-                end = _batch_end(block, begin)
-                seqs = [seq for seq, _ in block[begin:end]]
-                yield await asyncio.to_thread(self._read_aside, number, seqs)
-                begin = end
+        """Yield batches of items; while one is being sent, the next is being read."""
+        batches = self._batches(number, blocks)
+        reading = _next_of(batches)
+        try:
+            while batch := await reading:
+                reading = _next_of(batches)
+                yield batch
+        finally:
+            await asyncio.wait([reading])
+
+    def _batches(self, number: int, blocks: Iterator[list[Spot]]) -> Iterator[list[bytes]]:
+        with _damage_told():
+            for block in blocks:
+                begin = 0
+                while begin < len(block):
+                    end = _batch_end(block, begin)
+                    yield self._read_aside(number, [seq for seq, _ in block[begin:end]])
+                    begin = end
 
     def _read_aside(self, number: int, seqs: Sequence[int]) -> list[bytes]:
         """Read in a thread of its own, which goes on with its reader if nobody waits any more."""
@@ -330,10 +341,9 @@ def _damage_told() -> Iterator[None]:
         raise M1Error(str(error)) from error
 
 
-def _next(blocks: Iterator[list[Spot]]) -> list[Spot]:
-    """Give the next block, an empty one at the end."""
-    with _damage_told():
-        return next(blocks, [])
+def _next_of(batches: Iterator[list[bytes]]) -> asyncio.Task[list[bytes]]:
+    """Begin to make the next batch, in a thread; an empty one is the end."""
+    return asyncio.create_task(asyncio.to_thread(lambda: next(batches, [])))
 
 
 def _batch_end(block: Sequence[Spot], begin: int) -> int:
