@@ -22,7 +22,7 @@ from pyroaring import BitMap
 
 from m1.embedded.bitmaps import docids_of
 from m1.embedded.columns import Docids, Values
-from m1.embedded.part import Entry, Part, TextOrder
+from m1.embedded.part import SORTED_CHARACTERS, Entry, Part, TextOrder
 from m1.query.plan import SortKey
 
 _BLOCK = 2_000
@@ -123,13 +123,46 @@ def _cut(runs: Sequence[_Run], lows: Sequence[int], rank: int) -> list[int]:
 
 def _ranked(found: Found, order: Sequence[SortKey], wanted: int) -> _Entries:
     """Rank what was found by some keys; the first `wanted`, and what ties with the last."""
-    entries = _Entries.of(found)
+    entries = _Entries.of([_foremost(part, some, order[0], wanted) for part, some in found])
     for key in order:
         for values_of in (_numbers, _texts):
             if entries.none_tie:
                 break
-            entries = entries.refined(values_of(found, entries, key, wanted), wanted)
+            values = values_of(found, entries, key)
+            if values is not None:
+                entries = entries.refined(values, wanted)
     return entries
+
+
+def _foremost(part: Part, some: BitMap, key: SortKey, wanted: int) -> Docids:
+    """Give those of one part that can be among the first `wanted` by a key.
+
+    That is told by the numbers where there are any, else by the texts.
+    """
+    docids = docids_of(some)
+    terms = part.terms_at(key.path)
+    if terms is None or len(docids) <= wanted:
+        return docids
+    if len(terms.numbers.values):
+        values = _ascending(terms.numbers.extremes(docids, key.descending), key)
+        last = np.partition(values, wanted - 1)[wanted - 1]
+    else:
+        order = terms.text_order(docids, key.descending)
+        values = _ascending(order.ranks, key)
+        last = _last_alike(order, values, np.partition(values, wanted - 1)[wanted - 1])
+    first: Docids = docids[values <= last]
+    return first
+
+
+def _last_alike(order: TextOrder, values: Values, last: float) -> float:
+    """Give the last rank that ties with another: texts are sorted by their beginnings."""
+    if not np.isfinite(last) or len(order.text_at(abs(int(last)))) < SORTED_CHARACTERS:
+        return last
+    farthest = np.max(values[np.isfinite(values)])
+    text = order.text_at(abs(int(last)))
+    while last < farthest and order.text_at(abs(int(last + 1))) == text:
+        last += 1
+    return last
 
 
 class _Entries(NamedTuple):
@@ -141,9 +174,8 @@ class _Entries(NamedTuple):
     ranks: NDArray[np.int64]
 
     @classmethod
-    def of(cls, found: Found) -> _Entries:
-        docids = [docids_of(some) for _, some in found]
-        owners = np.repeat(np.arange(len(found), dtype=np.uint16), [len(some) for some in docids])
+    def of(cls, docids: Sequence[Docids]) -> _Entries:
+        owners = np.repeat(np.arange(len(docids), dtype=np.uint16), [len(some) for some in docids])
         return cls(owners, np.concatenate(docids), np.zeros(len(owners), np.int64))
 
     @property
@@ -173,11 +205,16 @@ class _Entries(NamedTuple):
         return _Entries(kept.owners[:size], kept.docids[:size], ranks[:size])
 
 
-def _numbers(found: Found, entries: _Entries, key: SortKey, wanted: int) -> Values:
-    """Give each entry a number that ascends in the order of the key; infinity for none."""
+def _numbers(found: Found, entries: _Entries, key: SortKey) -> Values | None:
+    """Give each entry a number that ascends in the order of the key; infinity for none.
+
+    Gives None where no entry can have any.
+    """
+    terms_of = [part.terms_at(key.path) for part, _ in found]
+    if not any(terms is not None and len(terms.numbers.values) for terms in terms_of):
+        return None
     values = np.full(len(entries.docids), np.inf)
-    for owner, (part, _) in enumerate(found):
-        terms = part.terms_at(key.path)
+    for owner, terms in enumerate(terms_of):
         if terms is not None:
             mine = entries.owners == owner
             values[mine] = terms.numbers.extremes(entries.docids[mine], key.descending)
@@ -190,11 +227,8 @@ def _ascending(values: Values, key: SortKey) -> Values:
     return values
 
 
-def _texts(found: Found, entries: _Entries, key: SortKey, wanted: int) -> Values:
-    """Give each entry a rank by text, alike in all parts; infinity for none.
-
-    While everything ties, the texts of a part that cannot be among the first are not read.
-    """
+def _texts(found: Found, entries: _Entries, key: SortKey) -> Values:
+    """Give each entry a rank by text, alike in all parts; infinity for none."""
     values = np.full(len(entries.docids), np.inf)
     head_of: dict[int, dict[int, str]] = {}
     for owner, (part, _) in enumerate(found):
@@ -203,11 +237,9 @@ def _texts(found: Found, entries: _Entries, key: SortKey, wanted: int) -> Values
             continue
         mine = np.flatnonzero(entries.owners == owner)
         order = terms.text_order(entries.docids[mine], key.descending)
-        ranks = _choosy(order, key, wanted) if entries.all_tie else order.ranks
-        values[mine] = ranks
-        head_of[owner] = {
-            int(rank): order.text_at(int(rank)) for rank in np.unique(ranks[~np.isnan(ranks)])
-        }
+        values[mine] = order.ranks
+        there = np.unique(order.ranks[~np.isnan(order.ranks)])
+        head_of[owner] = {int(rank): order.text_at(int(rank)) for rank in there}
     heads = sorted({head for heads in head_of.values() for head in heads.values()})
     rank_of = {head: rank for rank, head in enumerate(heads)}
     for owner, known in head_of.items():
@@ -217,20 +249,6 @@ def _texts(found: Found, entries: _Entries, key: SortKey, wanted: int) -> Values
         if len(local):
             values[mine] = common[np.searchsorted(local, values[mine])]
     return _ascending(values, key)
-
-
-def _choosy(order: TextOrder, key: SortKey, wanted: int) -> Values:
-    """Give the first `wanted` ranks, and what ties with the last of them as far as is sorted."""
-    ranks = order.ranks
-    there = ranks[~np.isnan(ranks)]
-    if wanted >= len(there):
-        return ranks
-    step = -1 if key.descending else 1
-    last = int(np.partition(there * step, wanted - 1)[wanted - 1] * step)
-    farthest = int(there.min() if key.descending else there.max())
-    while last != farthest and order.text_at(last + step) == order.text_at(last):
-        last += step
-    return np.where(ranks * step <= last * step, ranks, np.nan)
 
 
 def _untied(
