@@ -23,7 +23,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from m1.embedded.checkpoints import Checkpoints
+from m1.embedded import room
+from m1.embedded.checkpoints import PAGE, Checkpoints, DiskFull, is_full
 from m1.embedded.wal import damage_in
 from m1.engine import Saved
 from m1.errors import DamagedData, StartError
@@ -83,7 +84,10 @@ class Disk:
         self._lock = lock(directory)
         self._added: defaultdict[int, list[Row]] = defaultdict(list)
         self._gone: defaultdict[int, list[int]] = defaultdict(list)
+        self.is_full = False
+        """Whether nothing but removals has found room lately."""
         try:
+            self._room = _room_in(directory)
             self._connection = self._opened()
         except BaseException:
             self._lock.close()
@@ -180,17 +184,52 @@ class Disk:
     # --- changing, all inside `transaction` ---
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Make all changes of the block durable together, or none of them."""
+    def transaction(self, *, removes: bool = False) -> Iterator[None]:
+        """Make all changes of the block durable together, or none of them.
+
+        Raises DiskFull where there is no room. After that, and until something else than
+        removals finds room again, changes that only remove have the room set aside for them.
+        """
         try:
             with _transaction(self._connection):
                 yield
                 self._write_rows()
-            added = sum(len(row.body or b"") for rows in self._added.values() for row in rows)
-            self._checkpoints.after_commit(added, sum(map(len, self._gone.values())))
+                self._set_room_aside(removes)
+            self._after_commit(removes)
+        except sqlite3.OperationalError as error:
+            if not is_full(error):
+                raise
+            self._make_room_for_removals()
+            raise DiskFull(str(error)) from error
+        except DiskFull:
+            self._make_room_for_removals()
+            raise
         finally:
             self._added.clear()
             self._gone.clear()
+
+    def _after_commit(self, removes: bool) -> None:
+        self.is_full = self.is_full and removes
+        if self.is_full:
+            self._checkpoints.fold()  # the log must not grow into what room is left
+            return
+        added = sum(len(row.body or b"") for rows in self._added.values() for row in rows)
+        self._checkpoints.after_commit(added, sum(map(len, self._gone.values())))
+
+    def _set_room_aside(self, removes: bool) -> None:
+        """See `room`; pages that are free in the file are room as well."""
+        (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
+        grows = pages * PAGE - self.file.stat().st_size
+        if not removes:
+            (free,) = self._connection.execute("PRAGMA freelist_count").fetchone()
+            grows += max(0, room.LAST - free * PAGE)
+        if not self._room.set_aside(max(grows, 0)):
+            raise DiskFull("there is no room to be set aside")
+
+    def _make_room_for_removals(self) -> None:
+        self.is_full = True
+        self._room.let_go()
+        self._checkpoints.fold()
 
     def _write_rows(self) -> None:
         """Write what was gathered in few statements.
@@ -246,6 +285,7 @@ class Disk:
         """Fold the log into the file and give the lock back."""
         self._checkpoints.close()
         self._connection.close()
+        self._room.close()
         self._lock.close()
 
 
@@ -291,6 +331,13 @@ class Reader:
     def close(self) -> None:
         """Let go of the file."""
         self._connection.close()
+
+
+def _room_in(directory: Path) -> room.Room:
+    try:
+        return room.Room(directory)
+    except OSError as error:
+        raise StartError(f"cannot use {directory / room.FILE}: {error.strerror}") from error
 
 
 def lock(directory: Path) -> IO[bytes]:
