@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -48,3 +49,11 @@ def must_be_root(*commands: str) -> None:
     for command in commands:
         if shutil.which(command) is None:
             pytest.skip(f"there is no {command} here")
+
+
+def until(true: Callable[[], object], problem: str, seconds: float = 10) -> None:
+    """Wait until something is true, but not for ever."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, problem
+        time.sleep(0.01)
