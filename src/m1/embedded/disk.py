@@ -34,6 +34,8 @@ FORMAT = 1
 
 _APPLICATION_ID = 0x6D31_5353  # "m1SS", shown by file(1) and checked before anything is written
 FILE = "items.db"
+INDEX = "index"
+"""The folder of all that is made from the rows; it also says that there were any."""
 REPAIRED = "items.db.repaired"
 """A file that `m1 repair` made and did not come to put in its place."""
 _READ_AT_ONCE = 250
@@ -103,6 +105,8 @@ class Disk:
         problem = damage_in(log)
         if problem is not None:
             raise DamagedData(f"{log} is damaged ({problem}): {self._way_on}")
+        if (self.file.parent / INDEX).exists() and _is_empty(self.file):
+            raise self._damaged("all that was in it is gone")
         try:
             connection = connect(self.file)
             is_new = _is_new(connection, self.file)
@@ -111,6 +115,9 @@ class Disk:
             if is_new:
                 with _transaction(connection):
                     make_tables(connection)
+            (self.file.parent / INDEX).mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise StartError(f"cannot use {self.file.parent / INDEX}: {error.strerror}") from error
         except sqlite3.DatabaseError as error:
             raise self._unusable(error) from error
         self._checkpoints = Checkpoints(connection, connect(self.file))
@@ -125,7 +132,8 @@ class Disk:
             )
 
     def _unusable(self, error: sqlite3.DatabaseError) -> StartError:
-        if isinstance(error, sqlite3.OperationalError):
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+        if isinstance(error, sqlite3.OperationalError) and code != sqlite3.SQLITE_ERROR:
             return StartError(f"cannot use {self.file}: {error}")
         return self._damaged(str(error))
 
@@ -154,6 +162,9 @@ class Disk:
         """Give the saved catalog; raises DamagedData."""
         row = self._connection.execute("SELECT version, document, crc FROM catalog").fetchone()
         if row is None:
+            (spaces,) = self._connection.execute("SELECT count(*) FROM spaces").fetchone()
+            if spaces:
+                raise self._damaged("the catalog is gone")
             return Saved(b"", 0)
         version, document, crc = row
         if not catalog_is_intact(version, document, crc):
@@ -161,14 +172,22 @@ class Disk:
         return Saved(document, version)
 
     def load_spaces(self) -> tuple[list[Space], list[int]]:
-        """Give the spaces, and the numbers of those that were removed and still have rows."""
+        """Give the spaces, and the numbers of those that were removed and still have rows.
+
+        Raises DamagedData where they are not those that have tables.
+        """
         spaces: list[Space] = []
         removed: list[int] = []
+        tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'items%'"
+        made = {name for (name,) in self._connection.execute(tables)}
         for number, uid in self._connection.execute("SELECT number, uid FROM spaces"):
             if uid is None:
                 removed.append(number)
             else:
                 spaces.append(Space(number, uid))
+        listed = {f"items_{number}" for number in (*removed, *(space.number for space in spaces))}
+        if made != listed:
+            raise self._damaged(f"the spaces are not those of {', '.join(sorted(made ^ listed))}")
         return spaces, removed
 
     def load_rows(self, number: int, after: int) -> Iterator[Row]:
@@ -398,6 +417,11 @@ def not_ours(connection: sqlite3.Connection, file: Path) -> str | None:
     return None
 
 
+def _is_empty(file: Path) -> bool:
+    """Tell whether SQLite takes a file for a new one: it overlooks a single byte."""
+    return not file.exists() or file.stat().st_size <= 1
+
+
 def _is_new(connection: sqlite3.Connection, file: Path) -> bool:
     """Tell whether nothing is in a file; raises StartError where what is in it is not for us."""
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -437,6 +461,7 @@ def make_tables(connection: sqlite3.Connection, number: int | None = None) -> No
         " version INTEGER NOT NULL, document BLOB NOT NULL, crc INTEGER NOT NULL)"
     )
     connection.execute("CREATE TABLE spaces (number INTEGER PRIMARY KEY, uid TEXT UNIQUE)")
+    connection.execute("INSERT INTO catalog VALUES (1, 0, x'', ?)", (zlib.crc32(b""),))
 
 
 @contextmanager
