@@ -24,8 +24,8 @@ async def _update_later(engine: EmbeddedEngine, *what: Any) -> None:
 
 
 @contextmanager
-def _late_transaction(disk: Disk) -> Iterator[None]:
-    with _transaction(disk):
+def _late_transaction(disk: Disk, **how: Any) -> Iterator[None]:
+    with _transaction(disk, **how):
         yield
         time.sleep(_LATE_SECONDS)  # by the time of the commit the client has its answer
 

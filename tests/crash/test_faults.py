@@ -96,16 +96,37 @@ def test_what_was_deleted_stays_deleted_whatever_fails_after_it(tmp_path: Path) 
     run(story)
 
 
-def test_a_store_that_could_not_be_closed_is_open(tmp_path: Path) -> None:
+def test_what_finds_no_room_takes_nothing_else_of_its_commit_along(tmp_path: Path) -> None:
     async def story() -> None:
         async with opened(tmp_path) as engine:
             await engine.create_space("s", 1, 1)
+            await engine.update("s", changes({"id": "a"}, {"id": "b"}))
             fill(engine)
             await asyncio.gather(
-                refused(engine.update("s", changes(*BIG))), refused(engine.fence_space("s", True))
+                engine.update("s", changes("a")),
+                refused(engine.update("s", changes("b", *BIG))),
+                engine.fence_space("s", True),
             )
-            await engine.update("s", changes({"id": "a"}))
-            assert await ids(engine) == ["a"]
+            await engine.fence_space("s", False)
+            assert await ids(engine) == ["b"]
+        async with opened(tmp_path) as engine:
+            assert await ids(engine) == ["b"]
+
+    run(story)
+
+
+def test_on_a_full_disk_dead_rows_go_at_once(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with opened(tmp_path) as engine:
+            await engine.create_space("s", 1, 1)
+            await engine.update("s", changes(*BIG))
+            fill(engine)
+            await refused(engine.update("s", changes({"id": "other", "t": "x" * 1_000_000})))
+            await engine.update("s", changes(*[item["id"] for item in BIG]))
+            await engine.update("s", changes({"id": "other", "t": "x" * 1_000_000}))
+            assert await ids(engine) == ["other"]
+        async with opened(tmp_path) as engine:
+            assert await ids(engine) == ["other"]
 
     run(story)
 

@@ -14,7 +14,9 @@ import json
 import random
 import threading
 import time
+from itertools import cycle
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 import pytest
@@ -26,6 +28,14 @@ WRITERS = 4
 PAIRS = 3
 
 
+class Answer(NamedTuple):
+    """When an update was sent and answered, by the clock of the wall; status 0: it was not."""
+
+    sent: float
+    came: float
+    status: int
+
+
 class Writer(threading.Thread):
     """Updates its own pairs until the server is gone, and keeps count."""
 
@@ -35,8 +45,13 @@ class Writer(threading.Thread):
         self.legal: dict[str, set[int | None]] = {name: {None} for name in self.names}
         """What a pair may hold: what was acknowledged last, and what was tried since."""
         self.number = 0
-        self.acknowledged = 0
+        self.answers: list[Answer] = []
         self.server: Server
+
+    @property
+    def acknowledged(self) -> int:
+        """How many updates were answered with 204."""
+        return sum(answer.status == 204 for answer in self.answers)
 
     def again(self) -> Writer:
         """Give a thread that goes on where this one ended."""
@@ -52,21 +67,24 @@ class Writer(threading.Thread):
             "m1-auth-token": self.server.token,
             "Content-Type": "application/x-www-form-urlencoded",
         }
-        try:
-            while True:
-                for name in self.names:
-                    self.number += 1
-                    value = None if self.number % 5 == 0 else self.number
-                    self.legal[name].add(value)
-                    form = urlencode({"store": "stash", "ops": _ops(name, value)})
-                    connection.request("POST", "/session/update", form, headers)
-                    answer = connection.getresponse()
-                    answer.read()
-                    if answer.status == 204:
-                        self.legal[name] = {value}
-                        self.acknowledged += 1
-        except (OSError, http.client.HTTPException):
-            connection.close()
+        for name in cycle(self.names):
+            self.number += 1
+            value = None if self.number % 5 == 0 else self.number
+            self.legal[name].add(value)
+            form = urlencode({"store": "stash", "ops": _ops(name, value)})
+            sent, status = time.time(), 0
+            try:
+                connection.request("POST", "/session/update", form, headers)
+                answer = connection.getresponse()
+                answer.read()
+                status = answer.status
+            except (OSError, http.client.HTTPException):
+                connection.close()
+                return
+            finally:
+                self.answers.append(Answer(sent, time.time(), status))
+            if status == 204:
+                self.legal[name] = {value}
 
 
 def _ops(name: str, value: int | None) -> str:
@@ -99,13 +117,13 @@ def crash_again_and_again(
     data, home = directory / "data", directory / "home"
     writers = [Writer(number) for number in range(WRITERS)]
     updates = 0
-    for cycle in range(cycles + 1):
+    for done in range(cycles + 1):
         server = Server(data, home=home, program=program)
         server.log_in()
-        if cycle == 0:
+        if done == 0:
             assert server.call("session/add", store="stash", shards=1, replicas=1).status == 204
         wrong = faults(server, writers)
-        if wrong or cycle == cycles:
+        if wrong or done == cycles:
             server.kill()
             assert updates > cycles, "the writers hardly wrote"
             return wrong

@@ -11,8 +11,21 @@ import sqlite3
 from concurrent.futures import Future, ThreadPoolExecutor
 
 _BEGIN_BYTES = 4 * 1024 * 1024
-_PAGE = 4_096
+PAGE = 4_096
 _FOLD = "PRAGMA wal_checkpoint(PASSIVE)"
+
+
+class DiskFull(Exception):
+    """There is no room on the disk for a change; nothing of it was made."""
+
+
+def is_full(error: sqlite3.Error) -> bool:
+    """Tell whether room is all that is missing.
+
+    SHMSIZE is about the index of the log, which is in memory that a file lends its name,
+    and for which the disk must have room all the same.
+    """
+    return error.sqlite_errorcode in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
 
 
 class Checkpoints:
@@ -33,7 +46,7 @@ class Checkpoints:
         The length of the log is reckoned from the bytes that were added and the rows, each
         on a page of its own, that were changed: the file itself stays as long as it ever was.
         """
-        self._logged += added + changed * _PAGE + _PAGE
+        self._logged += added + changed * PAGE + PAGE
         if self._running is None:
             if self._logged >= _BEGIN_BYTES:
                 self._logged = 0
@@ -42,6 +55,14 @@ class Checkpoints:
             self._running.result()
             self._running = None
             _fold(self._writing)
+
+    def fold(self) -> None:
+        """Fold all there is, now; the log begins anew with the next commit."""
+        if self._running is not None:
+            self._running.result()
+            self._running = None
+        self._logged = 0
+        _fold(self._writing)
 
     def close(self) -> None:
         """Wait for what is under way, and let go."""
@@ -54,5 +75,5 @@ def _fold(connection: sqlite3.Connection) -> None:
     try:
         connection.execute(_FOLD).fetchall()
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+        if not is_full(error):
             raise

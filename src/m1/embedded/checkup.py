@@ -15,10 +15,18 @@ from pathlib import Path
 from pyroaring import BitMap
 
 from m1.embedded.copies import Copy, Line, Original, Progress, Tell, in_batches
-from m1.embedded.disk import FILE, REPAIRED, Space, catalog_is_intact, is_intact, lock
+from m1.embedded.disk import (
+    FILE,
+    INDEX,
+    REPAIRED,
+    Space,
+    catalog_is_intact,
+    is_intact,
+    lock,
+)
 from m1.embedded.manifest import load, sync_directory
 from m1.embedded.segment import Segment
-from m1.embedded.upkeep import FOLDER, folder_of
+from m1.embedded.upkeep import folder_of
 from m1.embedded.wal import damage_in
 from m1.errors import DamagedData, StartError
 
@@ -91,8 +99,8 @@ def repair(data: Path, tell: Tell) -> list[str]:
         for side in ("", *_SIDES):
             if (data / f"{FILE}{side}").exists():
                 shutil.copy2(data / f"{FILE}{side}", aside)
-        if (data / FOLDER).exists():
-            shutil.copytree(data / FOLDER, aside / FOLDER)
+        if (data / INDEX).exists():
+            shutil.copytree(data / INDEX, aside / INDEX)
         lost = _remade(data, tell)
         tell(f"the files as they were are in {aside}; remove it when you are content")
         return lost
@@ -126,8 +134,8 @@ def _remade(data: Path, tell: Tell) -> list[str]:
         ) from error
     finally:
         copy.drop()
-    if (data / FOLDER).exists():  # what it knows is not what will be there
-        shutil.rmtree(data / FOLDER)
+    if (data / INDEX).exists():  # what it knows is not what will be there
+        shutil.rmtree(data / INDEX)
     for side in _SIDES:
         (data / f"{FILE}{side}").unlink(missing_ok=True)
     new.replace(data / FILE)

@@ -18,9 +18,17 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from time import monotonic
 
-from m1.embedded.disk import FILE, Space, connect, is_intact, lock, make_tables, not_ours
+from m1.embedded.disk import (
+    FILE,
+    INDEX,
+    Space,
+    connect,
+    is_intact,
+    lock,
+    make_tables,
+    not_ours,
+)
 from m1.embedded.manifest import sync_directory
-from m1.embedded.upkeep import FOLDER
 from m1.errors import DamagedData, Failure, StartError
 
 Tell = Callable[[str], None]
@@ -124,7 +132,7 @@ class Copy:
     def add_catalog(self, catalog: tuple[int, bytes, int] | None) -> None:
         """Take in the catalog."""
         if catalog is not None:
-            self._connection.execute("INSERT INTO catalog VALUES (1, ?, ?, ?)", catalog)
+            self._connection.execute("INSERT OR REPLACE INTO catalog VALUES (1, ?, ?, ?)", catalog)
             self._hash.update(b"%d %d %b" % (catalog[0], catalog[2], catalog[1]))
 
     def add_space(self, space: Space) -> None:
@@ -176,8 +184,8 @@ def bring_back(source: Path, data: Path, tell: Tell) -> None:
         raise StartError(f"{data} has data already: restore into another directory")
     with closing(lock(data)), _open(source) as original:
         rows, sha256 = original.seal()
-        if (data / FOLDER).exists():  # of data that is no more: it would be believed
-            shutil.rmtree(data / FOLDER)
+        if (data / INDEX).exists():  # of data that is no more: it would be believed
+            shutil.rmtree(data / INDEX)
         with _copy(data / FILE) as copy:
             _copy_all(original, copy, tell)
             if (copy.rows, copy.sha256) != (rows, sha256):

@@ -23,7 +23,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from m1.embedded.checkpoints import Checkpoints
+from m1.embedded import room
+from m1.embedded.checkpoints import PAGE, Checkpoints, DiskFull, is_full
 from m1.embedded.wal import damage_in
 from m1.engine import Saved
 from m1.errors import DamagedData, StartError
@@ -33,6 +34,8 @@ FORMAT = 1
 
 _APPLICATION_ID = 0x6D31_5353  # "m1SS", shown by file(1) and checked before anything is written
 FILE = "items.db"
+INDEX = "index"
+"""The folder of all that is made from the rows; it also says that there were any."""
 REPAIRED = "items.db.repaired"
 """A file that `m1 repair` made and did not come to put in its place."""
 _READ_AT_ONCE = 250
@@ -85,7 +88,10 @@ class Disk:
         self._lock = lock(directory)
         self._added: defaultdict[int, list[Row]] = defaultdict(list)
         self._gone: defaultdict[int, list[int]] = defaultdict(list)
+        self.is_full = False
+        """Whether nothing but removals has found room lately."""
         try:
+            self._room = _room_in(directory)
             self._connection = self._opened()
         except BaseException:
             self._lock.close()
@@ -101,6 +107,8 @@ class Disk:
         problem = damage_in(log)
         if problem is not None:
             raise DamagedData(f"{log} is damaged ({problem}): {self._way_on}")
+        if (self.file.parent / INDEX).exists() and _is_empty(self.file):
+            raise self._damaged("all that was in it is gone")
         try:
             connection = connect(self.file)
             is_new = _is_new(connection, self.file)
@@ -109,6 +117,9 @@ class Disk:
             if is_new:
                 with _transaction(connection):
                     make_tables(connection)
+            (self.file.parent / INDEX).mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise StartError(f"cannot use {self.file.parent / INDEX}: {error.strerror}") from error
         except sqlite3.DatabaseError as error:
             raise self._unusable(error) from error
         self._checkpoints = Checkpoints(connection, connect(self.file))
@@ -123,7 +134,8 @@ class Disk:
             )
 
     def _unusable(self, error: sqlite3.DatabaseError) -> StartError:
-        if isinstance(error, sqlite3.OperationalError):
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+        if isinstance(error, sqlite3.OperationalError) and code != sqlite3.SQLITE_ERROR:
             return StartError(f"cannot use {self.file}: {error}")
         return self._damaged(str(error))
 
@@ -152,6 +164,9 @@ class Disk:
         """Give the saved catalog; raises DamagedData."""
         row = self._connection.execute("SELECT version, document, crc FROM catalog").fetchone()
         if row is None:
+            (spaces,) = self._connection.execute("SELECT count(*) FROM spaces").fetchone()
+            if spaces:
+                raise self._damaged("the catalog is gone")
             return Saved(b"", 0)
         version, document, crc = row
         if not catalog_is_intact(version, document, crc):
@@ -159,14 +174,22 @@ class Disk:
         return Saved(document, version)
 
     def load_spaces(self) -> tuple[list[Space], list[int]]:
-        """Give the spaces, and the numbers of those that were removed and still have rows."""
+        """Give the spaces, and the numbers of those that were removed and still have rows.
+
+        Raises DamagedData where they are not those that have tables.
+        """
         spaces: list[Space] = []
         removed: list[int] = []
+        tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'items%'"
+        made = {name for (name,) in self._connection.execute(tables)}
         for number, uid in self._connection.execute("SELECT number, uid FROM spaces"):
             if uid is None:
                 removed.append(number)
             else:
                 spaces.append(Space(number, uid))
+        listed = {f"items_{number}" for number in (*removed, *(space.number for space in spaces))}
+        if made != listed:
+            raise self._damaged(f"the spaces are not those of {', '.join(sorted(made ^ listed))}")
         return spaces, removed
 
     def load_rows(self, number: int, after: int) -> Iterator[Row]:
@@ -182,17 +205,52 @@ class Disk:
     # --- changing, all inside `transaction` ---
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Make all changes of the block durable together, or none of them."""
+    def transaction(self, *, removes: bool = False) -> Iterator[None]:
+        """Make all changes of the block durable together, or none of them.
+
+        Raises DiskFull where there is no room. After that, and until something else than
+        removals finds room again, changes that only remove have the room set aside for them.
+        """
         try:
             with _transaction(self._connection):
                 yield
                 self._write_rows()
-            added = sum(len(row.body or b"") for rows in self._added.values() for row in rows)
-            self._checkpoints.after_commit(added, sum(map(len, self._gone.values())))
+                self._set_room_aside(removes)
+            self._after_commit(removes)
+        except sqlite3.OperationalError as error:
+            if not is_full(error):
+                raise
+            self._make_room_for_removals()
+            raise DiskFull(str(error)) from error
+        except DiskFull:
+            self._make_room_for_removals()
+            raise
         finally:
             self._added.clear()
             self._gone.clear()
+
+    def _after_commit(self, removes: bool) -> None:
+        self.is_full = self.is_full and removes
+        if self.is_full:
+            self._checkpoints.fold()  # the log must not grow into what room is left
+            return
+        added = sum(len(row.body or b"") for rows in self._added.values() for row in rows)
+        self._checkpoints.after_commit(added, sum(map(len, self._gone.values())))
+
+    def _set_room_aside(self, removes: bool) -> None:
+        """See `room`; pages that are free in the file are room as well."""
+        (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
+        grows = pages * PAGE - self.file.stat().st_size
+        if not removes:
+            (free,) = self._connection.execute("PRAGMA freelist_count").fetchone()
+            grows += max(0, room.LAST - free * PAGE)
+        if not self._room.set_aside(max(grows, 0)):
+            raise DiskFull("there is no room to be set aside")
+
+    def _make_room_for_removals(self) -> None:
+        self.is_full = True
+        self._room.let_go()
+        self._checkpoints.fold()
 
     def _write_rows(self) -> None:
         """Write what was gathered in few statements.
@@ -248,6 +306,7 @@ class Disk:
         """Fold the log into the file and give the lock back."""
         self._checkpoints.close()
         self._connection.close()
+        self._room.close()
         self._lock.close()
 
 
@@ -296,6 +355,13 @@ class Reader:
     def close(self) -> None:
         """Let go of the file."""
         self._connection.close()
+
+
+def _room_in(directory: Path) -> room.Room:
+    try:
+        return room.Room(directory)
+    except OSError as error:
+        raise StartError(f"cannot use {directory / room.FILE}: {error.strerror}") from error
 
 
 def lock(directory: Path) -> IO[bytes]:
@@ -352,6 +418,11 @@ def not_ours(connection: sqlite3.Connection, file: Path) -> str | None:
     return None
 
 
+def _is_empty(file: Path) -> bool:
+    """Tell whether SQLite takes a file for a new one: it overlooks a single byte."""
+    return not file.exists() or file.stat().st_size <= 1
+
+
 def _is_new(connection: sqlite3.Connection, file: Path) -> bool:
     """Tell whether nothing is in a file; raises StartError where what is in it is not for us."""
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -391,6 +462,7 @@ def make_tables(connection: sqlite3.Connection, number: int | None = None) -> No
         " version INTEGER NOT NULL, document BLOB NOT NULL, crc INTEGER NOT NULL)"
     )
     connection.execute("CREATE TABLE spaces (number INTEGER PRIMARY KEY, uid TEXT UNIQUE)")
+    connection.execute("INSERT INTO catalog VALUES (1, 0, x'', ?)", (zlib.crc32(b""),))
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from m1.embedded.search import find
 from m1.embedded.space import Space, match_patterns
 from m1.embedded.upkeep import Turns, Upkeep, build_now, folder_of, forget_others, open_index
 from m1.embedded.writer import Writer
-from m1.engine import Change, Check, Page, Saved
+from m1.engine import Change, Check, Page, Remove, Saved
 from m1.errors import BadRequest, DamagedData, M1Error, StartError, Unavailable
 from m1.jsontext import decode
 from m1.query.plan import Plan, SortKey
@@ -36,6 +36,7 @@ _READ_AT_ONCE = 100
 _TOLD_EVERY = 50_000
 _MOST_RESTORED = 4 * FULL_CHANGES
 """So many rows after the last segment are taken in; of more, segments are made first."""
+_SWEPT_AT_ONCE = 100
 _BATCH_BYTES = 256 * 1024
 _BATCH_ROWS = 1_000
 
@@ -119,7 +120,9 @@ class EmbeddedEngine:
             async def show() -> None:
                 self._saved = saved
 
-            await self._writer.do(lambda disk: disk.save_catalog(document, version + 1), show)
+            await self._writer.do(
+                lambda disk: disk.save_catalog(document, version + 1), show, removes=True
+            )
             return True
 
     # --- spaces ---
@@ -147,7 +150,7 @@ class EmbeddedEngine:
             return
         number = space.place.number
         try:
-            await self._writer.do(lambda disk: disk.mark_removed(number), _nothing)
+            await self._writer.do(lambda disk: disk.mark_removed(number), _nothing, removes=True)
         except Unavailable:
             self._spaces[uid] = space
             raise
@@ -169,7 +172,8 @@ class EmbeddedEngine:
         async def forget() -> None:
             shutil.rmtree(folder_of(self._directory, number), ignore_errors=True)
 
-        task = asyncio.create_task(self._writer.do(lambda disk: disk.drop_table(number), forget))
+        work = self._writer.do(lambda disk: disk.drop_table(number), forget, removes=True)
+        task = asyncio.create_task(work)
         self._dropping.add(task)
         task.add_done_callback(self._dropped)
 
@@ -188,7 +192,7 @@ class EmbeddedEngine:
         _check_open(space)
         space.fenced = True
         try:
-            await self._writer.do(lambda disk: None, _nothing)
+            await self._writer.do(lambda disk: None, _nothing, removes=True)
         except BaseException:
             space.fenced = False
             raise
@@ -207,8 +211,12 @@ class EmbeddedEngine:
         _check_open(space)
         if not changes:
             return
+        removes = all(isinstance(change, Remove) for change in changes)
+        if self._disk.is_full and not removes:
+            await self._sweep(space)
+            _check_open(space)
         number, rows = space.place.number, space.rows_of(changes)
-        dead = space.take_garbage(len(changes))
+        dead = space.take_garbage(len(changes), pressed=self._disk.is_full)
 
         def write(disk: Disk) -> None:
             disk.delete(number, dead)
@@ -221,7 +229,21 @@ class EmbeddedEngine:
             if uid in self._upkeep:
                 self._upkeep[uid].look()
 
-        await self._writer.do(write, show, space.garbage.give_back if dead else None)
+        undo = space.garbage.give_back if dead else None
+        await self._writer.do(write, show, undo, removes=removes)
+
+    async def _sweep(self, space: Space) -> None:
+        """Delete some dead rows by themselves: what comes after them may find their room."""
+        number, dead = space.place.number, space.take_garbage(_SWEPT_AT_ONCE, pressed=True)
+        if not dead:
+            return
+
+        async def show() -> None:
+            space.garbage.are_deleted()
+
+        await self._writer.do(
+            lambda disk: disk.delete(number, dead), show, space.garbage.give_back, removes=True
+        )
 
     async def query(
         self, uid: str, plan: Plan, order: Sequence[SortKey], start: int, rows: int

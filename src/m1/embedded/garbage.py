@@ -15,6 +15,8 @@ _FEW = 1_000
 """Fewer dead rows than this are never worth the trouble."""
 _FOR_EACH_CHANGE = 4
 _AT_ONCE = 1_000
+_AT_ONCE_PRESSED = 100
+"""When the disk is full: each may be on a page of its own, which then is in the log too."""
 
 
 class Garbage:
@@ -31,8 +33,10 @@ class Garbage:
         """Take rows in."""
         self._rows.update(seqs)
 
-    def take(self, changes: int, live: int) -> list[int]:
+    def take(self, changes: int, live: int, *, pressed: bool = False) -> list[int]:
         """Give rows to be deleted along with so many changes, where so many rows are live.
+
+        When pressed, because the disk is full, any that there are.
 
         No more are given before it was said what became of them: the row that says that an
         item was removed must not go before the rows of the item, which are older.
@@ -40,6 +44,8 @@ class Garbage:
         many = max(_FEW, live // 2)
         self._sweeping = len(self._rows) > (many // 2 if self._sweeping else many)
         self._due = min(self._due + changes * _FOR_EACH_CHANGE, _AT_ONCE) if self._sweeping else 0
+        if pressed:
+            self._due = min(changes * _FOR_EACH_CHANGE, _AT_ONCE_PRESSED)
         if self._taken or not self._due:
             return []
         self._taken = self._rows[: self._due]

@@ -88,7 +88,7 @@ class SectionFile:
             with path.open("rb") as file:
                 self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except (OSError, ValueError) as error:
-            raise DamagedData(f"{path} cannot be read: {error}") from error
+            raise self._damaged(f"it cannot be read: {error}") from error
         if len(self._bytes) < len(_MAGIC) + _END.size or self._bytes[: len(_MAGIC)] != _MAGIC:
             raise self._damaged("it does not begin as it should")
         offset, length, crc, magic = _END.unpack(self._bytes[-_END.size :])

@@ -97,12 +97,12 @@ class Space:
 
     # --- rows that died ---
 
-    def take_garbage(self, changes: int) -> list[int]:
+    def take_garbage(self, changes: int, *, pressed: bool = False) -> list[int]:
         """Give rows to be deleted along with so many changes, see `Garbage`."""
         oldest = min(self._open, default=self._moment)
         while self._dead and self._dead[0][0] <= oldest:
             self.garbage.add(self._dead.popleft()[1])
-        return self.garbage.take(changes, len(self.index))
+        return self.garbage.take(changes, len(self.index), pressed=pressed)
 
     def garbage_upto(self, covered: int) -> bytes:
         """Give all rows up to a seq that nobody will need and that may still be on disk."""

@@ -26,6 +26,7 @@ from pyroaring import BitMap
 
 from m1.embedded.build import Job, Rows, Source
 from m1.embedded.delta import Delta
+from m1.embedded.disk import INDEX
 from m1.embedded.index import FULL_CHANGES, Index, bury_again
 from m1.embedded.manifest import Listed, Manifest, load, save
 from m1.embedded.segment import Segment
@@ -34,8 +35,6 @@ from m1.errors import DamagedData
 
 _log = logging.getLogger("m1")
 
-FOLDER = "index"
-"""Where all segments are, a folder for each space."""
 _SUFFIX = ".segment"
 _COMMAND = (sys.executable, "-P", "-m", "m1.embedded.build")
 _MERGED_AT_ONCE = 4
@@ -50,13 +49,13 @@ _FREED_AT_ONCE = 200
 
 def folder_of(data: Path, number: int) -> Path:
     """Give the folder of a space's segments."""
-    return data / FOLDER / str(number)
+    return data / INDEX / str(number)
 
 
 def forget_others(data: Path, numbers: Sequence[int]) -> None:
     """Remove the folders of spaces that are no more."""
     kept = {str(number) for number in numbers}
-    for folder in (data / FOLDER).glob("*"):
+    for folder in (data / INDEX).glob("*"):
         if folder.name not in kept:
             shutil.rmtree(folder)
 

@@ -6,10 +6,11 @@ result is what the caller who waits gets. So a caller is answered when the chang
 on disk and visible, and while one group is being shown the next one is already being
 written.
 
-The thread is supervised: when a commit fails for want of space, the callers of that group
-are told, and the next group is tried. Any other failure is the end: who waits is told at
-once, every later call is refused, and `on_failure` ends the process. A commit whose sync
-failed must not be tried again, since the system may call lost pages written.
+The thread is supervised: when a commit fails for want of space, what of it only removes is
+tried once more, the callers of the others are told, and the next group is tried. Any other
+failure is the end: who waits is told at once, every later call is refused, and `on_failure`
+ends the process. A commit whose sync failed must not be tried again, since the system may
+call lost pages written.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import queue
-import sqlite3
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
+from m1.embedded.checkpoints import DiskFull
 from m1.embedded.disk import Disk
 from m1.errors import Unavailable
 
@@ -33,6 +34,7 @@ class _Work(NamedTuple):
     write: Callable[[Disk], None]
     show: Callable[[], Awaitable[Any]]
     undo: Callable[[], None] | None
+    removes: bool
     done: asyncio.Future[Any]
 
 
@@ -57,9 +59,12 @@ class Writer:
         write: Callable[[Disk], None],
         show: Callable[[], Awaitable[Any]],
         undo: Callable[[], None] | None = None,
+        *,
+        removes: bool = False,
     ) -> Any:
         """Write, commit, show; give what `show` gives.
 
+        What `removes`, and does nothing that needs much room, is written on a full disk too.
         Raises Unavailable where it could not be written, having called `undo`. A caller who
         is cancelled leaves the work going on.
         """
@@ -70,7 +75,7 @@ class Writer:
         done: asyncio.Future[Any] = self._loop.create_future()
         if not self._gathered:
             self._loop.call_soon(self._hand_over)
-        self._gathered.append(_Work(write, show, undo, done))
+        self._gathered.append(_Work(write, show, undo, removes, done))
         return await done
 
     def _hand_over(self) -> None:
@@ -97,18 +102,30 @@ class Writer:
             if not group:
                 break
             try:
-                with self._disk.transaction():
-                    for work in group:
-                        work.write(self._disk)
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
-                    return self._tell(self._fail, error, group)
-                self._tell(_refuse, group, _disk_full(error))
+                self._commit_what_has_room(group)
             except BaseException as error:
                 return self._tell(self._fail, error, group)
-            else:
-                self._tell(self._to_be_shown, group)
         return self._tell(self._committed.put_nowait, None)
+
+    def _commit_what_has_room(self, group: list[_Work]) -> None:
+        """Commit a group; where the disk has no room for it, what of it removes."""
+        problem = self._commit(group)
+        if problem is None:
+            return self._tell(self._to_be_shown, group)
+        removals = [work for work in group if work.removes]
+        if removals and self._commit(removals) is None:
+            self._tell(self._to_be_shown, removals)
+            group = [work for work in group if not work.removes]
+        return self._tell(_refuse, group, _disk_full(problem))
+
+    def _commit(self, group: list[_Work]) -> DiskFull | None:
+        try:
+            with self._disk.transaction(removes=all(work.removes for work in group)):
+                for work in group:
+                    work.write(self._disk)
+        except DiskFull as error:
+            return error
+        return None
 
     def _next_group(self) -> tuple[list[_Work], bool]:
         """Wait for work, then take all there is; True with it when there will be no more."""
