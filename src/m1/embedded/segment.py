@@ -104,8 +104,20 @@ class Texts(Sequence[bytes]):
         edges = zip(begins.tolist(), ends[numbers].tolist(), strict=True)
         return [texts[begin:end].tobytes() for begin, end in edges]
 
-    def holding(self, sought: bytes, *, at_end: bool) -> list[int]:
-        """Give the numbers of the texts that hold another (that is not empty), or end by it.
+    def ending(self, sought: bytes) -> list[int]:
+        """Give the numbers of the texts that end by another (that is not empty).
+
+        One byte after another lets go of most.
+        """
+        texts, ends = np.asarray(self._texts), np.asarray(self._ends)
+        numbers = np.flatnonzero(np.diff(ends, prepend=0) >= len(sought))
+        for back, byte in enumerate(reversed(sought), 1):
+            numbers = numbers[texts[ends[numbers] - back] == byte]
+        found: list[int] = numbers.tolist()
+        return found
+
+    def holding(self, sought: bytes) -> list[int]:
+        """Give the numbers of the texts that hold another (that is not empty).
 
         All texts are searched as one, which takes a hundredth of the time of one by one.
         """
@@ -117,10 +129,7 @@ class Texts(Sequence[bytes]):
             at = texts.find(sought, at + 1)
         begins = np.array(places, np.int64)
         numbers = np.searchsorted(ends, begins, side="right")
-        stops, own_ends = begins + len(sought), ends[numbers]
-        found: list[int] = np.unique(
-            numbers[stops == own_ends if at_end else stops <= own_ends]
-        ).tolist()
+        found: list[int] = np.unique(numbers[begins + len(sought) <= ends[numbers]]).tolist()
         return found
 
     def place_of(self, text: bytes) -> int:
@@ -221,9 +230,9 @@ class SegmentTerms:
         """See Terms."""
         match pattern:
             case Wildcard(_, (Hole.MANY, str(tail))):
-                return self.texts.holding(tail.encode(), at_end=True)
+                return self.texts.ending(tail.encode())
             case Wildcard(_, (Hole.MANY, str(middle), Hole.MANY)):
-                return self.texts.holding(middle.encode(), at_end=False)
+                return self.texts.holding(middle.encode())
         matches = matcher(pattern)
         return [number for number, text in enumerate(self.texts) if matches(text.decode())]
 
