@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from m1.embedded import EmbeddedEngine
 from m1.engine import Engine
+from m1.opensearch import OpenSearchEngine
+from m1.opensearch.cluster import Cluster as Nodes
+from tests.opensearch import Cluster, Missing, cluster
 from tests.oracle import Oracle
 from tests.segmented import SegmentedEngine, tiny_segments
 from tests.serving import Server, serving
 
 
-@pytest.fixture(params=["oracle", "embedded", "segmented"])
+@pytest.fixture(params=["oracle", "embedded", "segmented", "opensearch"])
 def engine_name(request: pytest.FixtureRequest) -> Iterator[str]:
     """The name of an engine; a test that asks for it is run on each."""
     name: str = request.param
@@ -24,9 +28,21 @@ def engine_name(request: pytest.FixtureRequest) -> Iterator[str]:
         yield name
 
 
-def make_engine(name: str, directory: Path) -> Engine:
-    """Make an engine by name; inside a running event loop."""
+@pytest.fixture(scope="session")
+def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A real cluster of three nodes, shared by many tests; each uses a prefix of its own."""
+    try:
+        with cluster(tmp_path_factory.mktemp("opensearch"), 3) as running:
+            yield running
+    except Missing as error:
+        pytest.skip(str(error))
+
+
+async def make_engine(name: str, directory: Path, nodes: Sequence[str] = ()) -> Engine:
+    """Make an engine by name; on OpenSearch, with a prefix that nobody else has."""
     match name:
+        case "opensearch":
+            return await OpenSearchEngine.open(Nodes(nodes), f"t{uuid4().hex[:12]}")
         case "oracle":
             return Oracle()
         case "segmented":

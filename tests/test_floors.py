@@ -19,7 +19,7 @@ FLOORS = [
     ["paths", "client"],
     ["terms"],
     ["engine"],
-    ["catalog", "embedded"],
+    ["catalog", "embedded", "opensearch"],
     ["access"],
     ["api"],
     ["server"],

@@ -16,11 +16,12 @@ OnEngine = Callable[[Story], None]
 
 
 @pytest.fixture
-def on_engine(engine_name: str, tmp_path: Path) -> OnEngine:
+def on_engine(engine_name: str, tmp_path: Path, request: pytest.FixtureRequest) -> OnEngine:
     """Run a story, given as a coroutine function, on an empty engine with the space "s"."""
+    urls = request.getfixturevalue("nodes").urls if engine_name == "opensearch" else ()
 
     async def run(story: Story) -> None:
-        engine = make_engine(engine_name, tmp_path)
+        engine = await make_engine(engine_name, tmp_path, urls)
         try:
             await engine.create_space("s", 1, 1)
             await story(engine)
@@ -31,3 +32,11 @@ def on_engine(engine_name: str, tmp_path: Path) -> OnEngine:
         asyncio.run(run(story))
 
     return start
+
+
+@pytest.fixture
+def on_one_machine(engine_name: str, on_engine: OnEngine) -> OnEngine:
+    """The same for what engines promise that are one process: updates that are transactions."""
+    if engine_name == "opensearch":
+        pytest.skip("a cluster does not promise this")
+    return on_engine

@@ -172,7 +172,7 @@ def test_a_page_is_of_the_moment_of_its_query(on_engine: OnEngine) -> None:
     on_engine(story)
 
 
-def test_a_page_of_a_removed_space_is_read_to_its_end(on_engine: OnEngine) -> None:
+def test_a_page_of_a_removed_space_is_read_to_its_end(on_one_machine: OnEngine) -> None:
     async def story(engine: Engine) -> None:
         items = [{"id": f"{n:04}", "pad": "p" * 500} for n in range(2_000)]
         await engine.update("s", changes(*items))
@@ -180,4 +180,4 @@ def test_a_page_of_a_removed_space_is_read_to_its_end(on_engine: OnEngine) -> No
             await engine.remove_space("s")
             assert sum([len(batch) async for batch in page]) == 2_000
 
-    on_engine(story)
+    on_one_machine(story)

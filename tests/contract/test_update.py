@@ -83,7 +83,7 @@ def test_updates_by_many_at_once_all_stand(on_engine: OnEngine) -> None:
     on_engine(story)
 
 
-def test_one_update_is_seen_whole_or_not_at_all(on_engine: OnEngine) -> None:
+def test_one_update_is_seen_whole_or_not_at_all(on_one_machine: OnEngine) -> None:
     async def story(engine: Engine) -> None:
         many = [[{"id": f"i{n:04}", "v": value} for n in range(1_000)] for value in range(4)]
         await engine.update("s", changes(*many[0]))
@@ -95,7 +95,7 @@ def test_one_update_is_seen_whole_or_not_at_all(on_engine: OnEngine) -> None:
         await writing
         assert await count(engine, "v:3") == 1_000
 
-    on_engine(story)
+    on_one_machine(story)
 
 
 def test_spaces_do_not_know_of_each_other(on_engine: OnEngine) -> None:
@@ -150,13 +150,13 @@ def test_a_fenced_space_takes_queries_and_no_updates(on_engine: OnEngine) -> Non
     on_engine(story)
 
 
-def test_copies_that_an_engine_cannot_keep_are_refused(on_engine: OnEngine) -> None:
+def test_copies_that_an_engine_cannot_keep_are_refused(on_one_machine: OnEngine) -> None:
     async def story(engine: Engine) -> None:
         for shards, replicas in ((2, 1), (1, 2)):
             with pytest.raises(BadRequest, match="--engine"):
                 await engine.create_space("more", shards, replicas)
 
-    on_engine(story)
+    on_one_machine(story)
 
 
 def test_health_tells_of_each_space(on_engine: OnEngine) -> None:

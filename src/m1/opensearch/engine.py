@@ -1,0 +1,195 @@
+"""The engine on an OpenSearch cluster; any number of servers may use one cluster.
+
+A space is an index, the catalog one document that is saved by compare-and-swap. An update
+is written and not refreshed; a query first waits for one refresh that begins after it
+came, shared by all who wait, on whichever server. So what was acknowledged is found.
+"""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from m1.engine import Change, Check, Page, Saved
+from m1.errors import StartError, Unavailable
+from m1.opensearch.background import Background
+from m1.opensearch.cluster import Cluster, Refused
+from m1.opensearch.mapping import META, index_of
+from m1.opensearch.pages import Reading
+from m1.opensearch.space import Space
+from m1.query.plan import Plan, SortKey
+
+_CATALOG_SECONDS = 0.5
+"""How old the catalog may be that is used."""
+_CATALOG_INDEX = {
+    "settings": {"index.number_of_shards": 1, "index.auto_expand_replicas": "0-2"},
+    "mappings": {"_meta": META, "dynamic": False, "properties": {}},
+}
+
+
+class OpenSearchEngine:
+    """Keeps the Engine protocol on a cluster."""
+
+    def __init__(self, cluster: Cluster, prefix: str) -> None:
+        """Use `open`."""
+        self._cluster = cluster
+        self._prefix = prefix
+        self._spaces: dict[str, Space] = {}
+        self._background = Background()
+        self._saved = Saved(b"", 0)
+        self._place: dict[str, str] | None = None
+        """Which version of the catalog's document was read, in OpenSearch's terms."""
+        self._read_at = float("-inf")
+
+    @classmethod
+    async def open(cls, cluster: Cluster, prefix: str) -> OpenSearchEngine:
+        """Make what is missing on the cluster; raises StartError, and Unavailable."""
+        engine = cls(cluster, prefix)
+        found = await cluster.read("GET", f"/{prefix}-*/_mapping", expand_wildcards="all")
+        foreign = [name for name, said in found.items() if said["mappings"].get("_meta") != META]
+        if foreign:
+            raise StartError(
+                f"the cluster has indices that are not of m1: {', '.join(sorted(foreign)[:3])}; "
+                "choose another prefix with --opensearch-prefix"
+            )
+        await engine._make(engine._catalog_index, _CATALOG_INDEX)
+        return engine
+
+    async def _make(self, index: str, made_with: dict[str, Any]) -> None:
+        try:
+            await self._cluster.change("PUT", f"/{index}", made_with)
+        except Refused as error:
+            if error.kind != "resource_already_exists_exception":
+                raise
+
+    @property
+    def _catalog_index(self) -> str:
+        return f"{self._prefix}-catalog"
+
+    # --- the catalog ---
+
+    async def load_catalog(self) -> Saved:
+        """See Engine; what another server saved is seen within half a second."""
+        if time.monotonic() - self._read_at > _CATALOG_SECONDS:
+            await self._read_catalog()
+        return self._saved
+
+    async def _read_catalog(self) -> None:
+        begun = time.monotonic()
+        try:
+            found = await self._cluster.read("GET", f"/{self._catalog_index}/_doc/catalog")
+        except Refused as error:
+            if error.status != 404:
+                raise Unavailable("the catalog cannot be read just now") from error
+            self._saved, self._place = Saved(b"", 0), None
+        else:
+            source = found["_source"]
+            self._saved = Saved(base64.b64decode(source["document"]), source["version"])
+            self._place = {
+                "if_seq_no": str(found["_seq_no"]),
+                "if_primary_term": str(found["_primary_term"]),
+            }
+        self._read_at = begun
+
+    async def save_catalog(self, document: bytes, version: int) -> bool:
+        """See Engine."""
+        await self._read_catalog()
+        if version != self._saved.version:
+            return False
+        said = {"version": version + 1, "document": base64.b64encode(document).decode()}
+        condition = self._place or {"op_type": "create"}
+        self._read_at = float("-inf")
+        try:
+            await self._cluster.change(
+                "PUT", f"/{self._catalog_index}/_doc/catalog", said, **condition
+            )
+        except Refused as error:
+            if error.status == 409:
+                return False
+            raise Unavailable("the catalog cannot be saved just now") from error
+        await self._read_catalog()
+        return True
+
+    # --- spaces ---
+
+    def _space(self, uid: str) -> Space:
+        space = self._spaces.get(uid)
+        if space is None:
+            index = f"{self._prefix}-items-{uid}"
+            space = self._spaces[uid] = Space(self._cluster, index, f"{self._prefix}-space-{uid}")
+        return space
+
+    async def create_space(self, uid: str, shards: int, replicas: int) -> None:
+        """See Engine."""
+        space = self._space(uid)
+        await self._make(space.index, index_of(shards, replicas, space.alias))
+
+    async def remove_space(self, uid: str) -> None:
+        """See Engine; open pages break off visibly."""
+        space = self._space(uid)
+        del self._spaces[uid]
+        await space.idle()
+        try:
+            await self._cluster.change("DELETE", f"/{space.index}")
+        except Refused as error:
+            if error.status != 404:
+                raise Unavailable("the store cannot be removed just now") from error
+
+    async def fence_space(self, uid: str, closed: bool) -> None:
+        """See Engine."""
+        await self._space(uid).fence(closed)
+
+    # --- items ---
+
+    async def update(self, uid: str, changes: Sequence[Change]) -> None:
+        """See Engine, but not all or nothing: what failed half way says how far it came."""
+        if changes:
+            await self._space(uid).update(changes)
+
+    async def query(
+        self, uid: str, plan: Plan, order: Sequence[SortKey], start: int, rows: int
+    ) -> Page:
+        """See Engine."""
+        space = self._space(uid)
+        await space.refreshes.after_now()
+        reading = Reading(self._cluster, space.alias, plan, order, self._background)
+        return await reading.page(start, rows)
+
+    # --- health and end ---
+
+    async def check(self) -> list[Check]:
+        """See Engine."""
+        try:
+            copies = await self._cluster.read(
+                "GET", f"/_cat/shards/{self._prefix}-items-*", format="json"
+            )
+        except (Refused, Unavailable) as error:
+            return [Check("db", False, f"the cluster does not answer: {error}")]
+        checks = [Check("db", True, "the cluster answers")]
+        number, last = 0, ("", "")
+        for copy in sorted(copies, key=_primary_first):
+            place = (copy["index"], copy["shard"])
+            number, last = (number + 1 if place == last else 0), place
+            uid = copy["index"].removeprefix(f"{self._prefix}-items-")
+            checks.append(_check_of(f"{uid} shard {copy['shard']} replica {number}", copy))
+        return checks
+
+    async def close(self) -> None:
+        """See Engine."""
+        for space in self._spaces.values():
+            await space.idle()
+        await self._background.close()
+        await self._cluster.close()
+
+
+def _primary_first(copy: dict[str, Any]) -> tuple[str, int, str]:
+    return copy["index"], int(copy["shard"]), copy["prirep"]
+
+
+def _check_of(part: str, copy: dict[str, Any]) -> Check:
+    where = f" on {copy['node']}" if copy.get("node") else ""
+    if copy["state"] == "STARTED":
+        return Check(part, True, f"{copy.get('docs') or 0} items{where}")
+    return Check(part, False, copy["state"].lower() + where)

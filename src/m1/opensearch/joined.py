@@ -1,0 +1,91 @@
+"""What many wait for at once is done once: refreshes before queries, updates in one bulk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, NamedTuple, TypeVar
+
+T = TypeVar("T")
+
+
+class Refreshes:
+    """Refreshes of one space: whoever asks waits for one that begins after that."""
+
+    def __init__(self, refresh: Callable[[], Awaitable[None]]) -> None:
+        self._refresh = refresh
+        self._running: asyncio.Task[None] | None = None
+        self._next: asyncio.Task[None] | None = None
+
+    async def after_now(self) -> None:
+        """Wait for a refresh that begins after this call; raises what it raises."""
+        if self._next is None:
+            self._next = asyncio.create_task(self._one(self._running))
+        await asyncio.shield(self._next)
+
+    async def _one(self, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait([before])
+        self._running, self._next = self._next, None
+        await self._refresh()
+
+
+class _Waiting(NamedTuple, Generic[T]):
+    what: T
+    size: int
+    done: asyncio.Future[None]
+
+
+class Joined(Generic[T]):
+    """Work of many callers, in order, some at a time: what comes meanwhile goes together."""
+
+    def __init__(
+        self,
+        work: Callable[[Sequence[T]], Awaitable[Sequence[Exception | None]]],
+        most: int,
+    ) -> None:
+        """`work` gives an outcome for each; at most so much is given to it at once."""
+        self._work = work
+        self._most = most
+        self._waiting: list[_Waiting[T]] = []
+        self._running: asyncio.Task[None] | None = None
+
+    async def do(self, what: T, size: int) -> None:
+        """Have something done; raises what it failed by."""
+        done = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(what, size, done))
+        if self._running is None:
+            self._running = asyncio.create_task(self._run())
+        await done
+
+    async def _run(self) -> None:
+        try:
+            while self._waiting:
+                some = self._some()
+                try:
+                    outcomes = await self._work([each.what for each in some])
+                except Exception as error:
+                    outcomes = [error] * len(some)
+                for each, failure in zip(some, outcomes, strict=True):
+                    if each.done.done():
+                        continue
+                    if failure is None:
+                        each.done.set_result(None)
+                    else:
+                        each.done.set_exception(failure)
+        finally:
+            self._running = None
+
+    def _some(self) -> list[_Waiting[T]]:
+        count = total = 0
+        for each in self._waiting:
+            if count and total + each.size > self._most:
+                break
+            count, total = count + 1, total + each.size
+        some, self._waiting = self._waiting[:count], self._waiting[count:]
+        return some
+
+    async def idle(self) -> None:
+        """Wait until nothing is under way."""
+        while self._running is not None:
+            await asyncio.wait([self._running])

@@ -1,0 +1,107 @@
+"""How items lie in an index: the item as it came, and beside it what it is found by.
+
+    id    the id; ties are ordered by it
+    body  the item's JSON text, not looked into
+    t     every `path NUL text`: terms, prefixes, patterns and text ranges
+    p     every path at or below which there is a value
+    n     by path, the numbers: number ranges, and orders
+    d     by path, the instants that texts name, in epoch ms: date ranges
+    s     by path, the least and the greatest text, cut short: orders
+
+OpenSearch never sees a type of the client's: nothing is mapped by what it happens to hold.
+A path under n, d and s is one field name without a dot, so that `a` and `a.b` never clash.
+Only `body` is stored.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from typing import Any
+
+from m1.engine import Put
+
+SORTED_CHARACTERS = 256
+MAX_FIELD_PATHS = 5_000
+"""So many paths with numbers, dates or texts a space may have."""
+MAX_REGEX = 16_000
+META = {"m1": {"format": 1}}
+SEPARATOR = "\0"
+
+_SPECIAL = re.compile(r"[%/*\\\x00-\x20\x7f]")
+
+
+def field_of(path: str) -> str:
+    """Give a path as one field name: `a.b` is `a/b`."""
+    return _SPECIAL.sub(lambda found: f"%{ord(found[0]):02X}", path).replace(".", "/") or "%"
+
+
+def paths_with_fields(put: Put) -> set[str]:
+    """Give the paths of an item that need fields of their own."""
+    return {path for path, leaf in put.flat.leaves() if leaf.text is not None}
+
+
+def document_of(put: Put) -> dict[str, Any]:
+    """Give what an index keeps of an item."""
+    terms: set[str] = set()
+    numbers: defaultdict[str, list[float]] = defaultdict(list)
+    dates: defaultdict[str, list[int]] = defaultdict(list)
+    texts: defaultdict[str, list[str]] = defaultdict(list)
+    for path, leaf in put.flat.leaves():
+        if leaf.text is None:
+            continue
+        terms.add(f"{path}{SEPARATOR}{leaf.text}")
+        texts[path].append(leaf.text[:SORTED_CHARACTERS])
+        if leaf.number is not None:
+            numbers[path].append(leaf.number)
+        if leaf.instant is not None:
+            dates[path].append(leaf.instant)
+    return {
+        "id": put.id,
+        "body": put.body.decode(),
+        "t": list(terms),
+        "p": list(put.flat.shape.existing),
+        "n": {field_of(path): some for path, some in numbers.items()},
+        "d": {field_of(path): some for path, some in dates.items()},
+        "s": {field_of(path): list({min(some), max(some)}) for path, some in texts.items()},
+    }
+
+
+def index_of(shards: int, replicas: int, alias: str) -> dict[str, Any]:
+    """Give what an index of items is made with; `replicas` counts all copies of a shard."""
+    keyword = {"type": "keyword", "norms": False, "doc_values": False}
+    by_path = {"type": "object", "dynamic": True}
+    return {
+        "aliases": {alias: {}},
+        "settings": {
+            "index.number_of_shards": shards,
+            "index.number_of_replicas": replicas - 1,
+            "index.refresh_interval": "30s",
+            "index.max_regex_length": MAX_REGEX,
+            "index.mapping.total_fields.limit": 3 * MAX_FIELD_PATHS + 1_000,
+        },
+        "mappings": {
+            "_meta": META,
+            "dynamic": "strict",
+            "_source": {"includes": ["body"]},
+            "date_detection": False,
+            "dynamic_templates": [
+                _by_path("n", {"type": "double"}),
+                _by_path("d", {"type": "double", "doc_values": False}),
+                _by_path("s", {"type": "keyword", "index": False}),
+            ],
+            "properties": {
+                "id": {"type": "keyword", "index": False},
+                "body": {"type": "keyword", "index": False, "doc_values": False},
+                "t": keyword,
+                "p": keyword,
+                "n": by_path,
+                "d": by_path,
+                "s": by_path,
+            },
+        },
+    }
+
+
+def _by_path(name: str, mapping: dict[str, Any]) -> dict[str, Any]:
+    return {name: {"path_match": f"{name}.*", "mapping": mapping}}

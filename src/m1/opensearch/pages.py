@@ -1,0 +1,170 @@
+"""Reading what a query finds: at once where it is little, else at a point in time.
+
+A point in time is OpenSearch's snapshot of an index. Pages of it are asked for one after
+another, each beginning behind the last item of the one before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import msgspec
+
+from m1.engine import Page
+from m1.errors import BadQuery, M1Error, Unavailable
+from m1.opensearch.background import Background
+from m1.opensearch.cluster import Cluster, Refused
+from m1.opensearch.dsl import query_of, sort_of
+from m1.query.plan import Plan, SortKey
+
+_AT_ONCE = 100
+"""So many items are read by the query itself; more are streamed."""
+_WINDOW = 10_000
+"""OpenSearch skips no further than so many, and gives no more in one page."""
+_BATCH_BYTES = 1024 * 1024
+_KEPT = "5m"
+"""How long a point in time outlives the last page that was asked for."""
+
+
+class _Source(msgspec.Struct):
+    body: str = ""
+
+
+class _Hit(msgspec.Struct, rename={"source": "_source"}):
+    source: _Source = msgspec.field(default_factory=_Source)
+    sort: list[Any] = []
+
+
+class _Total(msgspec.Struct):
+    value: int = 0
+
+
+class _Hits(msgspec.Struct):
+    hits: list[_Hit] = []
+    total: _Total = msgspec.field(default_factory=_Total)
+
+
+class Reading:
+    """One query on one index."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        alias: str,
+        plan: Plan,
+        order: Sequence[SortKey],
+        background: Background,
+    ) -> None:
+        self.background = background
+        self._cluster = cluster
+        self._alias = alias
+        self._body: dict[str, Any] = {
+            "query": {"bool": {"filter": [query_of(plan)]}},
+            "sort": sort_of(order),
+        }
+
+    async def page(self, start: int, rows: int) -> Page:
+        """Give the page; raises BadQuery or Unavailable."""
+        if rows <= _AT_ONCE and start + rows <= _WINDOW:
+            hits = await self.search(f"/{self._alias}/_search", size=rows, start=start)
+            return Page.at_once(hits.total.value, _bodies(hits))
+        return await self._streamed(start, rows)
+
+    async def search(self, path: str, **more: Any) -> _Hits:
+        """Ask for some; the count comes with the first page alone."""
+        body = {**self._body, "track_total_hits": True, **more}
+        if "start" in body:
+            body["from"] = body.pop("start")
+        try:
+            answer = await self._cluster.read(
+                "POST", path, body, allow_partial_search_results="false"
+            )
+        except Refused as error:
+            raise _failure(error) from error
+        return msgspec.convert(answer["hits"], _Hits)
+
+    # --- at a point in time ---
+
+    async def _streamed(self, start: int, rows: int) -> Page:
+        try:
+            opened = await self._cluster.read(
+                "POST",
+                f"/{self._alias}/_search/point_in_time",
+                keep_alive=_KEPT,
+                allow_partial_pit_creation="false",
+            )
+        except Refused as error:
+            raise _failure(error) from error
+        point = _Point(self, opened["pit_id"])
+        try:
+            first = await point.next(min(start, _WINDOW) or min(rows, _AT_ONCE), skip=start > 0)
+        except BaseException:
+            await self.let_go(point.id)
+            raise
+        return Page(first.total.value, self._batches(point, first, start, rows), point.release)
+
+    async def _batches(
+        self, point: _Point, first: _Hits, start: int, rows: int
+    ) -> AsyncIterator[list[bytes]]:
+        hits = first
+        if start:
+            left = start - len(hits.hits)
+            while left > 0 and hits.hits:
+                hits = await point.next(min(left, _WINDOW), skip=True)
+                left -= len(hits.hits)
+            if left > 0 or not hits.hits:
+                return
+            hits = await point.next(min(rows, _AT_ONCE))
+        size = _AT_ONCE
+        while rows > 0 and hits.hits:
+            bodies = _bodies(hits)
+            yield bodies
+            rows -= len(bodies)
+            average = sum(map(len, bodies)) // len(bodies) + 1
+            size = max(10, min(2 * size, _WINDOW, _BATCH_BYTES // average))
+            hits = await point.next(min(rows, size)) if rows > 0 else _Hits()
+
+    async def let_go(self, point: str) -> None:
+        """Free a point in time."""
+        try:
+            await self._cluster.change("DELETE", "/_search/point_in_time", {"pit_id": [point]})
+        except (Refused, Unavailable):
+            return  # it ends by itself after a while
+
+
+class _Point:
+    """A point in time, and how far it was read."""
+
+    def __init__(self, reading: Reading, id: str) -> None:
+        self.id = id
+        self._reading = reading
+        self._after: list[Any] | None = None
+
+    async def next(self, size: int, *, skip: bool = False) -> _Hits:
+        """Give the next items, or only go past them."""
+        more: dict[str, Any] = {"size": size, "pit": {"id": self.id, "keep_alive": _KEPT}}
+        if self._after is not None:
+            more |= {"search_after": self._after, "track_total_hits": False}
+        if skip:
+            more["_source"] = False
+        hits = await self._reading.search("/_search", **more)
+        if hits.hits:
+            self._after = hits.hits[-1].sort
+        return hits
+
+    def release(self) -> None:
+        """Let go, without waiting for it."""
+        self._reading.background.do(self._reading.let_go(self.id))
+
+
+def _bodies(hits: _Hits) -> list[bytes]:
+    return [hit.source.body.encode() for hit in hits.hits]
+
+
+def _failure(error: Refused) -> M1Error:
+    if "too_complex_to_determinize" in error.kind or "Determinizing" in error.reason:
+        return BadQuery("the regular expression is too complex")
+    if error.status == 404:
+        return Unavailable("the store is just being changed: try again")
+    return M1Error(f"OpenSearch refused: {error.kind}: {error.reason}")
