@@ -15,14 +15,13 @@ from pathlib import Path
 from pyroaring import BitMap
 
 from m1.embedded.copies import Copy, Line, Original, Progress, Tell, in_batches
-from m1.embedded.disk import FILE, INDEX, REPAIRED, Row, Space, catalog_is_intact, lock
+from m1.embedded.disk import FILE, INDEX, REPAIRED, SIDES, Row, Space, catalog_is_intact, lock
 from m1.embedded.manifest import load, sync_directory
 from m1.embedded.segment import Segment
 from m1.embedded.upkeep import folder_of
 from m1.embedded.wal import damage_in
 from m1.errors import DamagedData, StartError
 
-_SIDES = ("-wal", "-shm")
 _AT_ONCE = 1_000
 _NAMED = 5
 
@@ -88,7 +87,7 @@ def repair(data: Path, tell: Tell) -> list[str]:
     with closing(lock(data)):
         aside = data / f"damaged-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
         aside.mkdir(mode=0o700)
-        for side in ("", *_SIDES):
+        for side in ("", *SIDES):
             if (data / f"{FILE}{side}").exists():
                 shutil.copy2(data / f"{FILE}{side}", aside)
         if (data / INDEX).exists():
@@ -128,7 +127,7 @@ def _remade(data: Path, tell: Tell) -> list[str]:
         copy.drop()
     if (data / INDEX).exists():  # what it knows is not what will be there
         shutil.rmtree(data / INDEX)
-    for side in _SIDES:
+    for side in SIDES:
         (data / f"{FILE}{side}").unlink(missing_ok=True)
     new.replace(data / FILE)
     sync_directory(data)

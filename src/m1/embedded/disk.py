@@ -34,6 +34,8 @@ FORMAT = 1
 
 _APPLICATION_ID = 0x6D31_5353  # "m1SS", shown by file(1) and checked before anything is written
 FILE = "items.db"
+SIDES = ("-wal", "-shm")
+"""What the files that SQLite keeps beside it are called after it."""
 INDEX = "index"
 """The folder of all that is made from the rows; it also says that there were any."""
 REPAIRED = "items.db.repaired"
@@ -105,7 +107,7 @@ class Disk:
         problem = damage_in(log)
         if problem is not None:
             raise DamagedData(f"{log} is damaged ({problem}): {self._way_on}")
-        if (self.file.parent / INDEX).exists() and _is_empty(self.file):
+        if (self.file.parent / INDEX).exists() and is_empty(self.file):
             raise self._damaged("all that was in it is gone")
         try:
             connection = connect(self.file)
@@ -417,7 +419,7 @@ def not_ours(connection: sqlite3.Connection, file: Path) -> str | None:
     return None
 
 
-def _is_empty(file: Path) -> bool:
+def is_empty(file: Path) -> bool:
     """Tell whether SQLite takes a file for a new one: it overlooks a single byte."""
     return not file.exists() or file.stat().st_size <= 1
 
