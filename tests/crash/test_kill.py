@@ -24,7 +24,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 
 from tests.crash.places import CutDisk
-from tests.crash.tier import Progress, rounds
+from tests.crash.tier import did, rounds
 from tests.serving import Server
 
 CYCLES = rounds(commit=20, torture=500)
@@ -136,6 +136,7 @@ class Crashes:
         self._disk = disk
         self._starts = starts
         self._start_seconds = 0.0
+        self._token = ""
 
     def start(self, program: str) -> Server:
         """Start a server, at the last."""
@@ -144,7 +145,11 @@ class Crashes:
         begin = time.monotonic()
         server = Server(self.data, home=self.home, program=program)
         self._start_seconds = time.monotonic() - begin
-        server.log_in()
+        if self._token:  # it outlives a restart
+            server.token = self._token
+        else:
+            server.log_in()
+            self._token = server.token
         return server
 
     def _crash_a_start(self, program: str) -> None:
@@ -157,6 +162,7 @@ class Crashes:
             starting.kill()
         if self._disk:
             self._disk.come_back()
+        did("starts that were crashed")
 
     def crash(self, server: Server, writers: list[Writer]) -> None:
         """Crash a server, and wait until all know of it."""
@@ -169,6 +175,7 @@ class Crashes:
             writer.join(60)
         if self._disk:
             self._disk.come_back()
+        did("cuts of the power" if self._disk else "kills")
 
 
 def crash_again_and_again(
@@ -177,10 +184,8 @@ def crash_again_and_again(
     """Crash a server under load again and again; gives all faults, and stops at the first."""
     writers = [Writer(number) for number in range(WRITERS)]
     updates = 0
-    progress = Progress("crashes", cycles)
     for done in range(cycles + 1):
         server = crashes.start(program)
-        progress.at(done)
         try:
             if done == 0:
                 made = server.call("session/add", store="stash", shards=1, replicas=1)

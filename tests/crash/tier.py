@@ -5,9 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections import Counter
 
-_TOLD_SECONDS = 10
 TORTURE = os.environ.get("M1_TORTURE") == "1"
+_TOLD_SECONDS = 10
+
+tally: Counter[str] = Counter()
+"""How much was done, of what."""
+_told = [time.monotonic()]
 
 
 def rounds(commit: int, torture: int) -> int:
@@ -15,16 +20,9 @@ def rounds(commit: int, torture: int) -> int:
     return torture if TORTURE else commit
 
 
-class Progress:
-    """Tells a torture how far it is, now and then."""
-
-    def __init__(self, what: str, whole: int) -> None:
-        self._what = what
-        self._whole = whole
-        self._told = time.monotonic()
-
-    def at(self, done: int) -> None:
-        """Take note that so much is done."""
-        if TORTURE and (time.monotonic() - self._told > _TOLD_SECONDS or done == self._whole):
-            self._told = time.monotonic()
-            print(f"{done:,} of {self._whole:,} {self._what}", file=sys.stderr)  # noqa: T201
+def did(what: str, count: int = 1) -> None:
+    """Take note that something was done; a torture says now and then how far it is."""
+    tally[what] += count
+    if TORTURE and time.monotonic() - _told[0] > _TOLD_SECONDS:
+        _told[0] = time.monotonic()
+        print(f"{what}: {tally[what]:,}", file=sys.stderr)  # noqa: T201
