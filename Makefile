@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check bench fill docs clean
+.PHONY: help serve test torture check bench fill docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -14,6 +14,9 @@ serve: $(VENV)/.installed ## install, and start a server on ./data with lines to
 
 test: $(VENV)/.tools ## install what tests need, and run them all
 	@$(BIN)/python -m pytest $(ARGS)
+
+torture: $(VENV)/.tools ## crash, cut and damage it for 45 minutes; as root, else without the power cuts
+	@M1_TORTURE=1 $(BIN)/python -m pytest tests/crash -v -s --durations=0 $(ARGS)
 
 check: $(VENV)/.tools ## format, lint and types
 	@$(BIN)/ruff format --check .

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
+import struct
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+_EXT4_IOC_SHUTDOWN = 0x8004587D
+_WITHOUT_FLUSH = 2
+_DISK_BYTES = 128 * 1024 * 1024
 
 
 @contextmanager
@@ -20,6 +26,47 @@ def small_disk(place: Path, size: str) -> Iterator[Path]:
     _mount(place, "-t", "tmpfs", "-o", f"size={size}", "tmpfs")
     try:
         yield place
+    finally:
+        unmount(place)
+
+
+class CutDisk:
+    """A disk on a file, which forgets what was not synced when its power is cut."""
+
+    def __init__(self, image: Path, place: Path) -> None:
+        self.place = place
+        self._image = image
+
+    def cut(self) -> None:
+        """Cut the power: nothing is written any more, not even what waits to be."""
+        handle = os.open(self.place, os.O_RDONLY)
+        try:
+            fcntl.ioctl(handle, _EXT4_IOC_SHUTDOWN, struct.pack("i", _WITHOUT_FLUSH))
+        finally:
+            os.close(handle)
+
+    def come_back(self) -> None:
+        """Give it power again, once nobody uses it any more."""
+        until(self._is_unmounted, f"{self.place} is in use")
+        _mount(self.place, "-o", "loop", str(self._image))
+
+    def _is_unmounted(self) -> bool:
+        command = ["umount", str(self.place)]
+        return not subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode
+
+
+@contextmanager
+def cut_disk(directory: Path) -> Iterator[CutDisk]:
+    """Have a disk whose power can be cut; skips the test where that cannot be."""
+    must_be_root("mkfs.ext4", "mount", "umount")
+    image, place = directory / "image", directory / "disk"
+    with image.open("wb") as file:
+        file.truncate(_DISK_BYTES)
+    subprocess.run(["mkfs.ext4", "-q", "-F", image], check=True)
+    place.mkdir()
+    _mount(place, "-o", "loop", str(image))
+    try:
+        yield CutDisk(image, place)
     finally:
         unmount(place)
 

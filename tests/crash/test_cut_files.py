@@ -22,10 +22,11 @@ from typing import NamedTuple
 import pytest
 
 from m1.embedded import EmbeddedEngine
+from m1.embedded.copies import back_up, bring_back
 from m1.engine import Remove
 from m1.errors import M1Error, StartError
 from tests.crash.test_damage import Answers, answers, item
-from tests.crash.tier import rounds
+from tests.crash.tier import did, rounds
 from tests.segmented import SegmentedEngine, settled, tiny_segments
 from tests.speaking import changes
 
@@ -150,6 +151,7 @@ def harmed(left: Left, harm: Harm, copy: Path) -> Path:
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(left.data, copy)
     harm.do(copy / harm.file)
+    did("files cut, wiped or exchanged")
     return copy
 
 
@@ -211,6 +213,17 @@ def test_what_is_foreign_is_told_from_what_is_damaged(
     refusal = asked(harmed(left, Harm("items.db", what, FOREIGN[what]), tmp_path / "data"))
     assert isinstance(refusal, StartError)
     assert refusal.exit_code == code
+
+
+@pytest.mark.parametrize("what", ["lost", "empty", "cut at 1"])
+def test_a_backup_brings_back_a_file_that_is_gone(left: Left, tmp_path: Path, what: str) -> None:
+    """The backup is of before what the log holds, which must not be laid over it."""
+    earlier = harmed(left, Harm("index", "lost", shutil.rmtree), tmp_path / "earlier")
+    (earlier / LOG).unlink(missing_ok=True)
+    back_up(earlier, tmp_path / "backup", print)
+    data = harmed(left, Harm("items.db", what, FOREIGN.get(what, _cut(1))), tmp_path / "data")
+    bring_back(tmp_path / "backup", data, print)
+    assert asked(data) == asked(earlier)
 
 
 # --- the command ---

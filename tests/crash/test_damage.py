@@ -15,10 +15,11 @@ from m1.embedded import EmbeddedEngine, disk
 from m1.engine import Remove
 from m1.errors import DamagedData, M1Error
 from m1.query import parse, parse_sort, resolve
+from tests.crash.tier import did, rounds
 from tests.segmented import SegmentedEngine, settled, tiny_segments
 from tests.speaking import changes
 
-FLIPS = 80
+FLIPS = rounds(commit=80, torture=1_000)
 _NO_DATA = ("items.db-shm", "room")
 QUESTIONS = [("*", ""), ("v:[5 TO 40]", "v desc"), ("t:word1*", "t asc"), ("NOT w.x:3", "v asc")]
 Answers = list[tuple[int, list[bytes]]]
@@ -103,6 +104,7 @@ def flips(data: Path, rand: random.Random, count: int) -> Iterator[tuple[Path, i
         place = rand.randrange(len(whole) * 8)
         whole[place // 8] ^= 1 << place % 8
         file.write_bytes(whole)
+        did("flipped bits")
         yield file, place
 
 

@@ -17,7 +17,8 @@ import subprocess
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from itertools import product
+from functools import partial
+from itertools import count, product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,7 +27,7 @@ import pytest
 from m1.embedded import EmbeddedEngine
 from m1.errors import M1Error, StartError
 from tests.crash.scripted import NAMES, name_of, value_of
-from tests.crash.tier import TORTURE
+from tests.crash.tier import TORTURE, did
 from tests.speaking import bodies
 
 CALLS = "write,pwrite64,ftruncate,fallocate,fsync,fdatasync,rename"
@@ -104,12 +105,12 @@ def points(life: Life, directory: Path) -> list[Point]:
     assert said[-1] == f"did {life.last}", said
     made = Counter(re.findall(r"^(\d+) +(\w+)\(", record.read_text(), re.MULTILINE))
     most: Counter[str] = Counter()
-    for (_, call), count in made.items():
-        most[call] = max(most[call], count)
+    for (_, call), times in made.items():
+        most[call] = max(most[call], times)
     return [
         Point(call, number + 1, error, on)
-        for call, count in sorted(most.items())
-        for number, error, on in product(range(count), ERRORS, ("", "+"))
+        for call, times in sorted(most.items())
+        for number, error, on in product(range(times), ERRORS, ("", "+"))
     ]
 
 
@@ -151,9 +152,11 @@ def test_no_call_that_fails_loses_what_was_acknowledged(
     every = points(life, tmp_path)
     some = every if TORTURE else rand.sample(every, FEW)
     with ThreadPoolExecutor(2) as pool:
-        outcomes = list(
-            pool.map(lambda each: fail_at(life, each[1], tmp_path / f"{each[0]}"), enumerate(some))
-        )
+        outcomes = []
+        run = partial(fail_at, life)
+        for outcome in pool.map(run, some, (tmp_path / str(number) for number in count())):
+            did("calls that failed")
+            outcomes.append(outcome)
     assert [fault for wrong, _ in outcomes for fault in wrong] == []
     assert sum(hit for _, hit in outcomes) > len(some) * 3 // 4
 

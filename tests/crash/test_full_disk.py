@@ -137,10 +137,14 @@ def test_what_others_write_takes_no_room_from_removals(tmp_path: Path) -> None:
         for number in range(0, 600, AT_ONCE):
             assert put(server, kept, number)
         occupy(disk / "other")
+        for id in list(kept)[:50]:
+            remove(server, kept, id)
+        occupy(disk / "more")
         assert not all(put(server, kept, number) for number in range(10_000, 20_000, AT_ONCE))
         for id in list(kept):
             remove(server, kept, id)
         (disk / "other").unlink()
+        (disk / "more").unlink()
         assert put(server, kept, 20_000)
         assert stored(server) == kept
 

@@ -4,7 +4,7 @@ Every update puts the two items of a pair with one and the same number, or, each
 removes both. After each crash a pair must hold twice what was acknowledged last, or what
 was tried after it: an update whose answer never came may stand or not.
 
-This is the death of the process; the loss of power is another matter, and another test.
+This is the death of the process; the loss of power is in `test_power`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from __future__ import annotations
 import http.client
 import json
 import random
+import subprocess
+import sys
 import threading
 import time
 from itertools import cycle
@@ -21,9 +23,12 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
+from tests.crash.places import CutDisk
+from tests.crash.tier import did, rounds
 from tests.serving import Server
 
-CYCLES = 20
+CYCLES = rounds(commit=20, torture=500)
+STARTS = rounds(commit=4, torture=50)
 WRITERS = 4
 PAIRS = 3
 
@@ -46,6 +51,8 @@ class Writer(threading.Thread):
         """What a pair may hold: what was acknowledged last, and what was tried since."""
         self.number = 0
         self.answers: list[Answer] = []
+        self.over = threading.Event()
+        """Set when the crash begins, where what is answered after that does not count."""
         self.server: Server
 
     @property
@@ -53,10 +60,12 @@ class Writer(threading.Thread):
         """How many updates were answered with 204."""
         return sum(answer.status == 204 for answer in self.answers)
 
-    def again(self) -> Writer:
-        """Give a thread that goes on where this one ended."""
+    def again(self, server: Server) -> Writer:
+        """Begin a thread that goes on where this one ended."""
         other = Writer(0)
         other.names, other.legal, other.number = self.names, self.legal, self.number
+        other.server = server
+        other.start()
         return other
 
     def run(self) -> None:
@@ -83,7 +92,7 @@ class Writer(threading.Thread):
                 return
             finally:
                 self.answers.append(Answer(sent, time.time(), status))
-            if status == 204:
+            if status == 204 and not self.over.is_set():
                 self.legal[name] = {value}
 
 
@@ -96,8 +105,10 @@ def _ops(name: str, value: int | None) -> str:
 
 def faults(server: Server, writers: list[Writer]) -> list[str]:
     """Say what is wrong with what the server has."""
-    found = server.call("session/query", store="stash", q="*", rows=10_000).json["items"]
-    stored = {item["session"]["id"]: item["n"] for item in found}
+    found = server.call("session/query", store="stash", q="*", rows=10_000).json
+    if "items" not in found:
+        return [f"what was acknowledged cannot be read: {found}"]
+    stored = {item["session"]["id"]: item["n"] for item in found["items"]}
     wrong = []
     for writer in writers:
         for name, legal in writer.legal.items():
@@ -110,31 +121,84 @@ def faults(server: Server, writers: list[Writer]) -> list[str]:
     return wrong
 
 
-def crash_again_and_again(
-    directory: Path, rand: random.Random, cycles: int, program: str = "m1"
-) -> list[str]:
-    """Crash a server under load again and again; gives all faults, and stops at the first."""
-    data, home = directory / "data", directory / "home"
-    writers = [Writer(number) for number in range(WRITERS)]
-    updates = 0
-    for done in range(cycles + 1):
-        server = Server(data, home=home, program=program)
-        server.log_in()
-        if done == 0:
-            assert server.call("session/add", store="stash", shards=1, replicas=1).status == 204
-        wrong = faults(server, writers)
-        if wrong or done == cycles:
-            server.kill()
-            assert updates > cycles, "the writers hardly wrote"
-            return wrong
-        writers = [writer.again() for writer in writers]
-        for writer in writers:
-            writer.server = server
-            writer.start()
-        time.sleep(rand.uniform(0.05, 0.4))  # the moment is what is drawn, nothing is awaited
+class Crashes:
+    """Where a server crashes, and how: by kill -9, or with the power of a disk of its own.
+
+    With `starts`, the start after a crash is crashed as often before one comes to its end.
+    """
+
+    def __init__(
+        self, directory: Path, rand: random.Random, disk: CutDisk | None = None, starts: int = 0
+    ) -> None:
+        self.data = (disk.place if disk else directory) / "data"
+        self.home = directory / "home"
+        self._rand = rand
+        self._disk = disk
+        self._starts = starts
+        self._start_seconds = 0.0
+        self._token = ""
+
+    def start(self, program: str) -> Server:
+        """Start a server, at the last."""
+        for _ in range(self._starts if self._start_seconds else 0):
+            self._crash_a_start(program)
+        begin = time.monotonic()
+        server = Server(self.data, home=self.home, program=program)
+        self._start_seconds = time.monotonic() - begin
+        if self._token:  # it outlives a restart
+            server.token = self._token
+        else:
+            server.log_in()
+            self._token = server.token
+        return server
+
+    def _crash_a_start(self, program: str) -> None:
+        command = [sys.executable, "-m", program, "serve", "--data", str(self.data), "--port", "0"]
+        quiet = subprocess.DEVNULL
+        with subprocess.Popen(command, stdout=quiet, stderr=quiet) as starting:
+            time.sleep(self._rand.uniform(0.4, 1.0) * self._start_seconds)  # the moment is drawn
+            if self._disk:
+                self._disk.cut()
+            starting.kill()
+        if self._disk:
+            self._disk.come_back()
+        did("starts that were crashed")
+
+    def crash(self, server: Server, writers: list[Writer]) -> None:
+        """Crash a server, and wait until all know of it."""
+        if self._disk:
+            for writer in writers:
+                writer.over.set()
+            self._disk.cut()
         server.kill()
         for writer in writers:
             writer.join(60)
+        if self._disk:
+            self._disk.come_back()
+        did("cuts of the power" if self._disk else "kills")
+
+
+def crash_again_and_again(
+    crashes: Crashes, rand: random.Random, cycles: int, program: str = "m1"
+) -> list[str]:
+    """Crash a server under load again and again; gives all faults, and stops at the first."""
+    writers = [Writer(number) for number in range(WRITERS)]
+    updates = 0
+    for done in range(cycles + 1):
+        server = crashes.start(program)
+        try:
+            if done == 0:
+                made = server.call("session/add", store="stash", shards=1, replicas=1)
+                assert made.status == 204
+            wrong = faults(server, writers)
+            if wrong or done == cycles:
+                assert updates > cycles, "the writers hardly wrote"
+                return wrong
+            writers = [writer.again(server) for writer in writers]
+            time.sleep(rand.uniform(0.05, 0.4))  # the moment is what is drawn
+            crashes.crash(server, writers)
+        finally:
+            server.kill()
         updates += sum(writer.acknowledged for writer in writers)
     raise AssertionError
 
@@ -142,21 +206,28 @@ def crash_again_and_again(
 def test_no_acknowledged_update_is_lost_or_torn_by_kill(
     tmp_path: Path, rand: random.Random
 ) -> None:
-    assert crash_again_and_again(tmp_path, rand, CYCLES) == []
+    assert crash_again_and_again(Crashes(tmp_path, rand), rand, CYCLES) == []
 
 
 def test_none_is_lost_while_segments_are_made_and_merged(
     tmp_path: Path, rand: random.Random
 ) -> None:
-    assert crash_again_and_again(tmp_path, rand, CYCLES, program="tests.crash.tiny") == []
+    assert crash_again_and_again(Crashes(tmp_path, rand), rand, CYCLES, "tests.crash.tiny") == []
     assert list(tmp_path.rglob("*.segment")), "no segment was ever made"
 
 
 def test_a_server_that_answers_before_it_commits_is_found_out(
     tmp_path: Path, rand: random.Random
 ) -> None:
-    wrong = crash_again_and_again(tmp_path, rand, 30, program="tests.crash.hasty")
+    wrong = crash_again_and_again(Crashes(tmp_path, rand), rand, 30, "tests.crash.hasty")
     assert any("acknowledged" in fault for fault in wrong)
+
+
+def test_none_is_lost_when_the_start_after_a_kill_is_killed(
+    tmp_path: Path, rand: random.Random
+) -> None:
+    crashes = Crashes(tmp_path, rand, starts=2)
+    assert crash_again_and_again(crashes, rand, STARTS, "tests.crash.tiny") == []
 
 
 @pytest.mark.parametrize("torn", [{"a": 2, "b": 1}, {"a": 0, "b": 0}, {"a": 3, "b": 3}, {}])

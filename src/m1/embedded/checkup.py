@@ -19,6 +19,7 @@ from m1.embedded.disk import (
     FILE,
     INDEX,
     REPAIRED,
+    SIDES,
     Space,
     catalog_is_intact,
     is_intact,
@@ -30,7 +31,6 @@ from m1.embedded.upkeep import folder_of
 from m1.embedded.wal import damage_in
 from m1.errors import DamagedData, StartError
 
-_SIDES = ("-wal", "-shm")
 _AT_ONCE = 1_000
 _NAMED = 5
 
@@ -96,7 +96,7 @@ def repair(data: Path, tell: Tell) -> list[str]:
     with closing(lock(data)):
         aside = data / f"damaged-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
         aside.mkdir(mode=0o700)
-        for side in ("", *_SIDES):
+        for side in ("", *SIDES):
             if (data / f"{FILE}{side}").exists():
                 shutil.copy2(data / f"{FILE}{side}", aside)
         if (data / INDEX).exists():
@@ -136,7 +136,7 @@ def _remade(data: Path, tell: Tell) -> list[str]:
         copy.drop()
     if (data / INDEX).exists():  # what it knows is not what will be there
         shutil.rmtree(data / INDEX)
-    for side in _SIDES:
+    for side in SIDES:
         (data / f"{FILE}{side}").unlink(missing_ok=True)
     new.replace(data / FILE)
     sync_directory(data)

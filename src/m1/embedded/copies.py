@@ -21,8 +21,10 @@ from time import monotonic
 from m1.embedded.disk import (
     FILE,
     INDEX,
+    SIDES,
     Space,
     connect,
+    is_empty,
     is_intact,
     lock,
     make_tables,
@@ -180,12 +182,11 @@ def back_up(data: Path, target: Path, tell: Tell) -> None:
 
 def bring_back(source: Path, data: Path, tell: Tell) -> None:
     """Make a data directory of a backup; raises as `back_up` does."""
-    if (data / FILE).exists():
+    if not is_empty(data / FILE):
         raise StartError(f"{data} has data already: restore into another directory")
     with closing(lock(data)), _open(source) as original:
         rows, sha256 = original.seal()
-        if (data / INDEX).exists():  # of data that is no more: it would be believed
-            shutil.rmtree(data / INDEX)
+        (data / FILE).unlink(missing_ok=True)
         with _copy(data / FILE) as copy:
             _copy_all(original, copy, tell)
             if (copy.rows, copy.sha256) != (rows, sha256):
@@ -193,7 +194,16 @@ def bring_back(source: Path, data: Path, tell: Tell) -> None:
                     f"{source} is damaged: it has {copy.rows:,} rows with the sha256 "
                     f"{copy.sha256}, and should have {rows:,} with {sha256}; nothing was restored"
                 )
+            _forget_lost_data(data)
         tell(f"{rows:,} rows, sha256 {sha256}: as backed up")
+
+
+def _forget_lost_data(data: Path) -> None:
+    """Remove what is left of data whose rows are gone: it would be believed."""
+    if (data / INDEX).exists():
+        shutil.rmtree(data / INDEX)
+    for side in SIDES:
+        (data / f"{FILE}{side}").unlink(missing_ok=True)
 
 
 @contextmanager

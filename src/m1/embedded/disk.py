@@ -19,7 +19,7 @@ import sqlite3
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -34,6 +34,8 @@ FORMAT = 1
 
 _APPLICATION_ID = 0x6D31_5353  # "m1SS", shown by file(1) and checked before anything is written
 FILE = "items.db"
+SIDES = ("-wal", "-shm")
+"""What the files that SQLite keeps beside it are called after it."""
 INDEX = "index"
 """The folder of all that is made from the rows; it also says that there were any."""
 REPAIRED = "items.db.repaired"
@@ -88,14 +90,16 @@ class Disk:
         self._lock = lock(directory)
         self._added: defaultdict[int, list[Row]] = defaultdict(list)
         self._gone: defaultdict[int, list[int]] = defaultdict(list)
+        self._other_bytes = 0
+        """How much the transaction writes that are no rows."""
         self.is_full = False
         """Whether nothing but removals has found room lately."""
-        try:
+        with ExitStack() as undo:
+            undo.callback(self._lock.close)
             self._room = _room_in(directory)
+            undo.callback(self._room.close)
             self._connection = self._opened()
-        except BaseException:
-            self._lock.close()
-            raise
+            undo.pop_all()
 
     def _opened(self) -> sqlite3.Connection:
         if (self.file.parent / REPAIRED).exists():
@@ -107,7 +111,7 @@ class Disk:
         problem = damage_in(log)
         if problem is not None:
             raise DamagedData(f"{log} is damaged ({problem}): {self._way_on}")
-        if (self.file.parent / INDEX).exists() and _is_empty(self.file):
+        if (self.file.parent / INDEX).exists() and is_empty(self.file):
             raise self._damaged("all that was in it is gone")
         try:
             connection = connect(self.file)
@@ -228,6 +232,7 @@ class Disk:
         finally:
             self._added.clear()
             self._gone.clear()
+            self._other_bytes = 0
 
     def _after_commit(self, removes: bool) -> None:
         self.is_full = self.is_full and removes
@@ -239,13 +244,20 @@ class Disk:
 
     def _set_room_aside(self, removes: bool) -> None:
         """See `room`; pages that are free in the file are room as well."""
+        if self._room.takes(self._most_taken()):
+            return
         (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
-        grows = pages * PAGE - self.file.stat().st_size
-        if not removes:
-            (free,) = self._connection.execute("PRAGMA freelist_count").fetchone()
-            grows += max(0, room.LAST - free * PAGE)
-        if not self._room.set_aside(max(grows, 0)):
+        (free,) = self._connection.execute("PRAGMA freelist_count").fetchone()
+        grows = max(pages * PAGE - self.file.stat().st_size, 0)
+        last = max(room.LAST - free * PAGE, 0)
+        if not self._room.set_aside(grows, last, removes=removes):
             raise DiskFull("there is no room to be set aside")
+
+    def _most_taken(self) -> int:
+        """Give by how much this transaction makes the file grow at the very most."""
+        rows = [row for added in self._added.values() for row in added]
+        pages = 2 * len(rows) + 2 * sum(map(len, self._gone.values())) + 2
+        return self._other_bytes + pages * PAGE + 2 * sum(len(row.body or b"") for row in rows)
 
     def _make_room_for_removals(self) -> None:
         self.is_full = True
@@ -277,11 +289,13 @@ class Disk:
             "INSERT OR REPLACE INTO catalog VALUES (1, ?, ?, ?)",
             (version, document, zlib.crc32(document, version)),
         )
+        self._other_bytes += 2 * len(document)
 
     def add_space(self, space: Space) -> None:
         """Make an empty space."""
         self._connection.execute("INSERT INTO spaces VALUES (?, ?)", space)
         make_tables(self._connection, space.number)
+        self._other_bytes += 4 * PAGE
 
     def mark_removed(self, number: int) -> None:
         """Remove a space for good, its rows staying readable until `drop_table`."""
@@ -418,7 +432,7 @@ def not_ours(connection: sqlite3.Connection, file: Path) -> str | None:
     return None
 
 
-def _is_empty(file: Path) -> bool:
+def is_empty(file: Path) -> bool:
     """Tell whether SQLite takes a file for a new one: it overlooks a single byte."""
     return not file.exists() or file.stat().st_size <= 1
 
