@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test torture check bench fill docs clean
+.PHONY: help serve test torture check bench bench-http fill docs clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 serve: $(VENV)/.installed ## install, and start a server on ./data with lines to paste
 	@$(BIN)/m1 serve --quickstart
@@ -23,7 +23,10 @@ check: $(VENV)/.tools ## format, lint and types
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 
-bench: $(VENV)/.tools ## measure updates and queries over HTTP, as a table
+bench: $(VENV)/.tools ## compare with PostgreSQL and OpenSearch, side by side, as a table
+	@$(BIN)/python -m benchmarks.compare $(ARGS)
+
+bench-http: $(VENV)/.tools ## measure updates and queries over HTTP by ourselves, as a table
 	@$(BIN)/python -m benchmarks.http $(ARGS)
 
 fill: $(VENV)/.tools ## put 1,000,000 made-up sessions into the store stash of a running server

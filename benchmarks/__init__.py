@@ -1,1 +1,1 @@
-"""What the server does in which time: `python -m benchmarks.http`."""
+"""What the server does in which time: `benchmarks.http` alone, `benchmarks.compare` beside others."""

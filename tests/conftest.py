@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
+import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,7 +14,6 @@ import pytest
 from m1.embedded import EmbeddedEngine
 from m1.engine import Engine
 from m1.opensearch import OpenSearchEngine
-from m1.opensearch.cluster import Cluster as Nodes
 from tests.opensearch import Cluster, Missing, cluster
 from tests.oracle import Oracle
 from tests.segmented import SegmentedEngine, tiny_segments
@@ -29,20 +29,20 @@ def engine_name(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def nodes() -> Iterator[Cluster]:
     """A real cluster of three nodes, shared by many tests; each uses a prefix of its own."""
-    try:
-        with cluster(tmp_path_factory.mktemp("opensearch"), 3) as running:
-            yield running
-    except Missing as error:
-        pytest.skip(str(error))
+    with tempfile.TemporaryDirectory(prefix="m1-opensearch-") as directory, ExitStack() as stack:
+        try:
+            yield stack.enter_context(cluster(Path(directory), 3))
+        except Missing as error:
+            pytest.skip(str(error))
 
 
 async def make_engine(name: str, directory: Path, nodes: Sequence[str] = ()) -> Engine:
     """Make an engine by name; on OpenSearch, with a prefix that nobody else has."""
     match name:
         case "opensearch":
-            return await OpenSearchEngine.open(Nodes(nodes), f"t{uuid4().hex[:12]}")
+            return await OpenSearchEngine.open(nodes, None, f"t{uuid4().hex[:12]}")
         case "oracle":
             return Oracle()
         case "segmented":

@@ -138,10 +138,11 @@ class Cluster:
     """Some nodes that find each other."""
 
     def __init__(self, directory: Path, count: int = 1, heap: str = "1g") -> None:
-        """Fetch the distribution and start so many nodes; raises Missing."""
-        for above in (directory, *directory.parents):
-            if above != Path("/") and not above.stat().st_mode & 0o001:
-                above.chmod(above.stat().st_mode | 0o011)  # else the nodes' user cannot get there
+        """Fetch the distribution and start so many nodes; raises Missing.
+
+        The way to the directory must be open to others, as that to `tempfile`'s is.
+        """
+        directory.chmod(0o711)  # the nodes' user is another
         home = distribution(directory)
         ports = _free_ports(2 * count)
         self._heap = heap

@@ -8,6 +8,7 @@ tried again only where the node was never reached.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,6 +21,8 @@ from opensearchpy.exceptions import TransportError
 from opensearchpy.serializer import Serializer
 
 from m1.errors import Unavailable
+
+logging.getLogger("opensearch").setLevel(logging.CRITICAL)  # it would log what clients sent
 
 _RETRYING_SECONDS = 10.0
 _PAUSE_SECONDS = 0.2

@@ -8,6 +8,7 @@ came, shared by all who wait, on whichever server. So what was acknowledged is f
 from __future__ import annotations
 
 import base64
+import logging
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -21,6 +22,10 @@ from m1.opensearch.pages import Reading
 from m1.opensearch.space import Space
 from m1.query.plan import Plan, SortKey
 
+_log = logging.getLogger("m1")
+
+_MAJORS = ("2", "3")
+_START_SECONDS = 30
 _CATALOG_SECONDS = 0.5
 """How old the catalog may be that is used."""
 _CATALOG_INDEX = {
@@ -42,20 +47,58 @@ class OpenSearchEngine:
         self._place: dict[str, str] | None = None
         """Which version of the catalog's document was read, in OpenSearch's terms."""
         self._read_at = float("-inf")
+        self._said: dict[str, Any] = {}
+        """How the cluster introduced itself."""
 
     @classmethod
-    async def open(cls, cluster: Cluster, prefix: str) -> OpenSearchEngine:
-        """Make what is missing on the cluster; raises StartError, and Unavailable."""
-        engine = cls(cluster, prefix)
-        found = await cluster.read("GET", f"/{prefix}-*/_mapping", expand_wildcards="all")
+    async def open(
+        cls, urls: Sequence[str], user: tuple[str, str] | None, prefix: str
+    ) -> OpenSearchEngine:
+        """Make what is missing on the cluster; raises StartError."""
+        engine = cls(Cluster(urls, user), prefix)
+        try:
+            await engine._wait_for_cluster(urls)
+            await engine._check_cluster()
+            await engine._make(engine._catalog_index, _CATALOG_INDEX)
+        except (Refused, Unavailable) as error:
+            await engine.close()
+            raise StartError(f"the cluster at {', '.join(urls)} cannot be used: {error}") from error
+        except BaseException:
+            await engine.close()
+            raise
+        return engine
+
+    async def _wait_for_cluster(self, urls: Sequence[str]) -> None:
+        """Try until some node answers; a cluster may be starting just as we are."""
+        deadline = time.monotonic() + _START_SECONDS
+        while True:
+            try:
+                self._said = await self._cluster.read("GET", "/")
+                return
+            except Unavailable:
+                if time.monotonic() > deadline:
+                    raise StartError(
+                        f"no cluster answered at {', '.join(urls)} for {_START_SECONDS} seconds: "
+                        "start it, or correct --opensearch"
+                    ) from None
+                _log.warning("no cluster answers at %s yet: trying on", ", ".join(urls))
+
+    async def _check_cluster(self) -> None:
+        """Raise StartError for a cluster that is not ours to use."""
+        version = self._said["version"]
+        major = str(version["number"]).partition(".")[0]
+        if version.get("distribution") != "opensearch" or major not in _MAJORS:
+            raise StartError(
+                f"this is {version.get('distribution', 'no OpenSearch')} {version['number']}: "
+                f"OpenSearch {' or '.join(_MAJORS)} is needed"
+            )
+        found = await self._cluster.read("GET", f"/{self._prefix}-*/_mapping")
         foreign = [name for name, said in found.items() if said["mappings"].get("_meta") != META]
         if foreign:
             raise StartError(
                 f"the cluster has indices that are not of m1: {', '.join(sorted(foreign)[:3])}; "
                 "choose another prefix with --opensearch-prefix"
             )
-        await engine._make(engine._catalog_index, _CATALOG_INDEX)
-        return engine
 
     async def _make(self, index: str, made_with: dict[str, Any]) -> None:
         try:

@@ -22,6 +22,7 @@ from m1.api.geo import Geo
 from m1.api.services import Services
 from m1.catalog import SharedCatalog
 from m1.embedded import EmbeddedEngine
+from m1.engine import Engine
 from m1.errors import Failure, M1Error, StartError
 from m1.server import log
 from m1.server.app import App
@@ -72,7 +73,7 @@ async def _serve(settings: Settings) -> int:
     with listening:
         geo = None if settings.geo is None else Geo(settings.geo)
         secret = _secret(settings.init_secret_file)
-        engine = EmbeddedEngine(settings.data, on_failure)
+        engine = await _engine(settings, on_failure)
         services = Services(engine, SharedCatalog(engine), geo=geo, init_secret=secret)
         await _tidy(services)
         app = App(services, Peers(settings.trusted_proxies), settings.max_body)
@@ -87,6 +88,22 @@ async def _serve(settings: Settings) -> int:
         await engine.close()
         services.passwords.close()
     return 1 if failures else 0
+
+
+async def _engine(settings: Settings, on_failure: Callable[[BaseException], None]) -> Engine:
+    """Open the engine that was chosen; raises StartError."""
+    if settings.engine == "embedded":
+        return EmbeddedEngine(settings.data, on_failure)
+    try:
+        from m1.opensearch import OpenSearchEngine  # an extra, with libraries of its own
+    except ImportError as error:
+        raise StartError(
+            f"--engine opensearch needs more than is installed ({error.name} is missing): "
+            "pip install 'm1-session-stores[opensearch]'"
+        ) from None
+    name, password = (os.environ.get(f"OPENSEARCH_{what}") for what in ("USERNAME", "PASSWORD"))
+    user = (name, password) if name and password else None
+    return await OpenSearchEngine.open(settings.opensearch, user, settings.opensearch_prefix)
 
 
 async def _tidy(services: Services) -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import argparse
 import ipaddress
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
+from urllib.parse import urlsplit
 
 from m1.errors import StartError
 from m1.server.peers import Network
 
 DEFAULT_PORT = 8100
+_PREFIX = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,8 @@ class Settings:
     host: str
     port: int
     engine: str
+    opensearch: tuple[str, ...]
+    opensearch_prefix: str
     geo: Path | None
     tls_cert: Path | None
     tls_key: Path | None
@@ -62,6 +67,21 @@ def _parser() -> argparse.ArgumentParser:
     add("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
     add("--port", type=_port, default=DEFAULT_PORT, help=f"({DEFAULT_PORT}; 0 for any free one)")
     add("--engine", choices=("embedded", "opensearch"), default="embedded", help="(embedded)")
+    add(
+        "--opensearch",
+        type=_urls,
+        default=(),
+        metavar="URL,...",
+        help="the nodes of the cluster, for --engine opensearch; who we are there stands in the "
+        "environment as OPENSEARCH_USERNAME and OPENSEARCH_PASSWORD",
+    )
+    add(
+        "--opensearch-prefix",
+        type=_prefix,
+        default="m1",
+        metavar="NAME",
+        help="how the names of our indices begin (m1)",
+    )
     add("--geo", type=Path, metavar="FILE", help="a MaxMind City .mmdb, for _m1.geo")
     add("--tls-cert", type=Path, metavar="FILE", help="serve https with this certificate chain")
     add("--tls-key", type=Path, metavar="FILE", help="and this key")
@@ -125,9 +145,28 @@ def _networks(text: str) -> tuple[Network, ...]:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def _urls(text: str) -> tuple[str, ...]:
+    urls = tuple(part.strip().rstrip("/") for part in text.split(",") if part.strip())
+    for url in urls:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+            raise argparse.ArgumentTypeError(f"{url!r} is not like http://127.0.0.1:9200")
+    return urls
+
+
+def _prefix(text: str) -> str:
+    if not _PREFIX.fullmatch(text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a prefix (a letter, then up to 31 of a-z 0-9 and _)"
+        )
+    return text
+
+
 def _check(settings: Settings) -> None:
-    if settings.engine == "opensearch":
-        raise StartError("--engine opensearch: this version has the embedded engine alone")
+    if settings.engine == "opensearch" and not settings.opensearch:
+        raise StartError("--engine opensearch needs --opensearch URL: where the cluster is")
+    if settings.engine != "opensearch" and settings.opensearch:
+        raise StartError("--opensearch is for --engine opensearch: give both")
     if (settings.tls_cert is None) != (settings.tls_key is None):
         raise StartError("--tls-cert and --tls-key go together")
     if not is_loopback(settings.host):

@@ -1,0 +1,161 @@
+"""`m1 serve --engine opensearch`: two servers over one real cluster, and the loss of a node."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.e2e.curl import found, fresh, ids, refused, session, update, upsert
+from tests.opensearch import Cluster, call
+from tests.serving import Server
+
+SEEN_SECONDS = 1.0
+RESUMED_SECONDS = 10.0
+
+
+def until(condition: Callable[[], bool], seconds: float) -> None:
+    """Wait for a condition, with a limit."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"this did not happen within {seconds} s"
+        time.sleep(0.02)
+
+
+class Two:
+    """Two servers over one cluster, with a prefix of their own."""
+
+    def __init__(self, stack: ExitStack, directory: Path, urls: list[str]) -> None:
+        self.flags = [
+            *("--engine", "opensearch", "--opensearch", ",".join(urls)),
+            *("--opensearch-prefix", f"t{uuid4().hex[:12]}"),
+        ]
+        self.one, self.other = (
+            Server(directory / name / "data", *self.flags, home=directory / name / "home")
+            for name in ("one", "other")
+        )
+        stack.callback(self.one.stop)
+        stack.callback(self.other.stop)
+
+
+@pytest.fixture(scope="module")
+def two(nodes: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
+    """Two servers with one user, whose token both take."""
+    with ExitStack() as stack:
+        servers = Two(stack, tmp_path_factory.mktemp("two"), nodes.urls)
+        servers.one.log_in()
+        servers.other.token = servers.one.token
+        yield servers
+
+
+def test_what_one_server_acknowledged_the_other_finds_next(two: Two) -> None:
+    store = fresh(two.one)
+    until(lambda: store in two.other.call("session/list").text, SEEN_SECONDS)
+    for n in range(30):
+        writer, reader = (two.one, two.other) if n % 2 else (two.other, two.one)
+        upsert(writer, store, session("a", n=n))
+        assert ids(reader, store, f"n:{n}") == ["a"]
+        assert ids(reader, store, f"n:{n - 1}") == []
+
+
+def test_users_and_settings_of_one_server_are_seen_on_the_other(two: Two) -> None:
+    user: dict[str, Any] = {"username": "guest", "password": "a-password"}
+    assert two.one.call("user/add", **user, rights="get").status == 204
+    until(lambda: "guest" in two.other.call("user/list").text, SEEN_SECONDS)
+    token = two.other.call("auth", **user).text
+    assert two.one.call("session/list", token=token).status == 200
+    assert two.one.call("user/remove", username="guest").status == 204
+    until(lambda: two.other.call("session/list", token=token).status == 401, SEEN_SECONDS)
+    assert two.other.call("system/password-min-length", value="9").status == 204
+    until(lambda: two.one.call("system/password-min-length").text == "9", SEEN_SECONDS)
+    assert two.one.call("system/password-min-length", value="8").status == 204
+
+
+def test_of_many_who_initialise_at_once_on_two_servers_one_does(
+    nodes: Cluster, tmp_path: Path
+) -> None:
+    with ExitStack() as stack:
+        servers = Two(stack, tmp_path, nodes.urls)
+
+        def one(number: int) -> int:
+            server = servers.one if number % 2 else servers.other
+            return server.call("init", username=f"u{number}", password="a-password").status
+
+        with ThreadPoolExecutor(20) as threads:
+            answers = list(threads.map(one, range(40)))
+        assert answers.count(204) == 1
+        assert set(answers) <= {204, 409, 429}
+
+
+def test_a_store_is_re_keyed_renamed_and_dropped(two: Two) -> None:
+    store = fresh(two.one)
+    upsert(two.one, store, *[{**session(f"s{n}"), "k": f"k{n}"} for n in range(300)])
+    assert two.one.call("session/key", store=store, key="k").status == 204
+    assert len(found(two.one, store, rows=1_000)) == 300
+    assert update(two.one, store, {"delete": ["k7"]}).status == 204
+    assert len(found(two.one, store, rows=1_000)) == 299
+    assert two.one.call("session/rename", store=store, name=f"{store}-new").status == 204
+    assert len(found(two.one, f"{store}-new", rows=1_000)) == 299
+    assert two.one.call("session/drop", store=f"{store}-new").status == 204
+    refused(two.one.call("session/query", store=f"{store}-new", q="*"), 404)
+
+
+def test_the_users_lines_go_on_when_a_node_is_killed(two: Two, nodes: Cluster) -> None:
+    assert two.one.call("session/add", store="stash", shards=2, replicas=2).status == 204
+    until(lambda: len(healthy(two.one)) == 4, 30)
+    upsert(two.one, "stash", *[session(f"s{n}", n=n) for n in range(500)])
+    lost = nodes.nodes[2]
+    lost.kill()
+    try:
+        killed = time.monotonic()
+        until(lambda: update(two.one, "stash", new(1)).status == 204, RESUMED_SECONDS)
+        until(lambda: update(two.other, "stash", new(2)).status == 204, RESUMED_SECONDS)
+        answered = time.monotonic() - killed
+        print(f"updates go on {answered:.1f} s after a node was killed")  # noqa: T201
+        assert len(found(two.other, "stash", rows=1_000)) == 502
+    finally:
+        nodes.restart(lost)
+        nodes.wait_for(3, "green")
+    assert len(found(two.one, "stash", rows=1_000)) == 502
+
+
+def new(number: int) -> dict[str, Any]:
+    """Give the op that upserts one more item."""
+    return {"upsert": [session(f"new{number}", n=number)]}
+
+
+def healthy(server: Server) -> list[str]:
+    """Give the copies of shards of the store stash that are well."""
+    parts = server.call("health").json["sessions"]["details"]
+    return [
+        name
+        for name, part in parts.items()
+        if name.startswith("Node stash shard") and part["status"] == "PASSED"
+    ]
+
+
+def test_a_cluster_with_indices_of_somebody_else_is_refused_by_name(
+    nodes: Cluster, tmp_path: Path
+) -> None:
+    prefix = f"t{uuid4().hex[:12]}"
+    call(nodes.urls[0], "PUT", f"/{prefix}-theirs", {})
+    started = start(tmp_path, nodes.urls[0], prefix)
+    assert started.returncode == 2
+    assert f"{prefix}-theirs" in started.stderr
+    assert len(started.stderr.splitlines()) == 1
+
+
+def start(directory: Path, url: str, prefix: str) -> subprocess.CompletedProcess[str]:
+    """Run the command until it gives up."""
+    flags = ["--data", str(directory), "--port", "0", "--engine", "opensearch"]
+    cluster = ["--opensearch", url, "--opensearch-prefix", prefix]
+    command = [sys.executable, "-m", "m1", "serve", *flags, *cluster]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
