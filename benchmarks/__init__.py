@@ -1,1 +1,1 @@
-"""What the server does in which time: `benchmarks.http` alone, `benchmarks.compare` beside others."""
+"""What the server does in which time: `benchmarks.http` alone, `benchmarks.compare` with others."""
