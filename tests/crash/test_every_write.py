@@ -32,7 +32,7 @@ from tests.speaking import bodies
 
 CALLS = "write,pwrite64,ftruncate,fallocate,fsync,fdatasync,rename"
 ERRORS = ("EIO", "ENOSPC")
-FEW = 32
+FEW = 24
 """So many of some thousand points with each commit."""
 
 

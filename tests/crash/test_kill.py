@@ -30,6 +30,7 @@ from tests.serving import Server
 CYCLES = rounds(commit=20, torture=500)
 STARTS = rounds(commit=4, torture=50)
 WRITERS = 4
+TINY = "tests.crash.tiny"
 PAIRS = 3
 
 
@@ -184,6 +185,7 @@ def crash_again_and_again(
     """Crash a server under load again and again; gives all faults, and stops at the first."""
     writers = [Writer(number) for number in range(WRITERS)]
     updates = 0
+    longest = 1.0 if program == TINY else 0.4  # a segment takes some tenths of a second
     for done in range(cycles + 1):
         server = crashes.start(program)
         try:
@@ -195,7 +197,7 @@ def crash_again_and_again(
                 assert updates > cycles, "the writers hardly wrote"
                 return wrong
             writers = [writer.again(server) for writer in writers]
-            time.sleep(rand.uniform(0.05, 0.4))  # the moment is what is drawn
+            time.sleep(rand.uniform(0.05, longest))  # the moment is what is drawn
             crashes.crash(server, writers)
         finally:
             server.kill()
@@ -212,7 +214,7 @@ def test_no_acknowledged_update_is_lost_or_torn_by_kill(
 def test_none_is_lost_while_segments_are_made_and_merged(
     tmp_path: Path, rand: random.Random
 ) -> None:
-    assert crash_again_and_again(Crashes(tmp_path, rand), rand, CYCLES, "tests.crash.tiny") == []
+    assert crash_again_and_again(Crashes(tmp_path, rand), rand, CYCLES, TINY) == []
     assert list(tmp_path.rglob("*.segment")), "no segment was ever made"
 
 
@@ -227,7 +229,7 @@ def test_none_is_lost_when_the_start_after_a_kill_is_killed(
     tmp_path: Path, rand: random.Random
 ) -> None:
     crashes = Crashes(tmp_path, rand, starts=2)
-    assert crash_again_and_again(crashes, rand, STARTS, "tests.crash.tiny") == []
+    assert crash_again_and_again(crashes, rand, STARTS, TINY) == []
 
 
 @pytest.mark.parametrize("torn", [{"a": 2, "b": 1}, {"a": 0, "b": 0}, {"a": 3, "b": 3}, {}])
