@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test torture check bench bench-http fill docs clean
+.PHONY: help serve test torture check bench bench-http cluster fill docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -28,6 +28,9 @@ bench: $(VENV)/.tools ## compare with PostgreSQL and OpenSearch, side by side, a
 
 bench-http: $(VENV)/.tools ## measure updates and queries over HTTP by ourselves, as a table
 	@$(BIN)/python -m benchmarks.http $(ARGS)
+
+cluster: $(VENV)/.tools ## run three OpenSearch nodes and two servers over them, with lines to paste
+	@$(BIN)/python -m scripts.cluster $(ARGS)
 
 fill: $(VENV)/.tools ## put 1,000,000 made-up sessions into the store stash of a running server
 	@$(BIN)/python -m benchmarks.fill $(ARGS)

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from m1.engine import Change, Check, Page, Saved
-from m1.errors import StartError, Unavailable
+from m1.errors import BadRequest, StartError, Unavailable
 from m1.opensearch.background import Background
 from m1.opensearch.cluster import Cluster, Refused
 from m1.opensearch.mapping import META, index_of
@@ -167,7 +167,10 @@ class OpenSearchEngine:
     async def create_space(self, uid: str, shards: int, replicas: int) -> None:
         """See Engine."""
         space = self._space(uid)
-        await self._make(space.index, index_of(shards, replicas, space.alias))
+        try:
+            await self._make(space.index, index_of(shards, replicas, space.alias))
+        except Refused as error:
+            raise BadRequest(f"the cluster cannot keep a store so: {error.reason}") from error
 
     async def remove_space(self, uid: str) -> None:
         """See Engine; open pages break off visibly."""
