@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import msgspec
 import pytest
@@ -33,6 +34,9 @@ from m1.embedded import EmbeddedEngine
 from m1.embedded.space import Space
 from m1.engine import Engine
 from m1.errors import M1Error
+from m1.opensearch import OpenSearchEngine
+from tests.crash.tier import rounds
+from tests.opensearch import Cluster
 from tests.oracle import Oracle
 from tests.segmented import SegmentedEngine, tiny_segments
 from tests.strategies import items, queries, sorts
@@ -158,6 +162,25 @@ class SegmentedMachine(EngineMachine):
 def test_segments_answer_as_the_oracle_does() -> None:
     with tiny_segments():
         run_state_machine_as_test(SegmentedMachine, settings=SOUND)
+
+
+class ClusterMachine(EngineMachine):
+    """The same on a real cluster, with fewer examples: each costs seconds."""
+
+    urls: Sequence[str] = ()
+
+    def __init__(self) -> None:
+        self.prefix = f"t{uuid4().hex[:12]}"
+        super().__init__()
+
+    async def opened(self) -> Side:
+        return Side(await OpenSearchEngine.open(self.urls, None, self.prefix))
+
+
+def test_a_cluster_answers_as_the_oracle_does(nodes: Cluster) -> None:
+    ClusterMachine.urls = nodes.urls
+    few = settings(SOUND, max_examples=rounds(commit=5, torture=200), phases=[Phase.generate])
+    run_state_machine_as_test(ClusterMachine, settings=few)
 
 
 async def _forgets_removals(self: Space, changes: Any, rows: Any) -> None:

@@ -1,13 +1,21 @@
-"""Between Roaring bitmaps and arrays of docids."""
+"""Between Roaring bitmaps, arrays of docids, and masks."""
 
 from __future__ import annotations
 
+import struct
 from array import array
 
 import numpy as np
+from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from m1.embedded.columns import Docids
+Docids = NDArray[np.uint32]
+
+_CHUNK = 65_536
+"""So many docids are in one of Roaring's containers."""
+_FEW = 4_096
+"""A container of so many at most lists them; one of more has a bit for each that could be."""
+_COOKIE = 12_346
 
 
 def bitmap_of(docids: Docids) -> BitMap:
@@ -18,3 +26,34 @@ def bitmap_of(docids: Docids) -> BitMap:
 def docids_of(found: BitMap) -> Docids:
     """Give the docids of a bitmap, ascending."""
     return np.frombuffer(found.to_array(), np.uint32)
+
+
+def bitmap_of_mask(mask: NDArray[np.bool_]) -> BitMap:
+    """Give the places at which a mask is true.
+
+    The bitmap is written as Roaring's own format has it (github.com/RoaringBitmap/
+    RoaringFormatSpec): of many places, that takes a fraction of listing them first.
+    """
+    chunks = np.zeros((-(-len(mask) // _CHUNK), _CHUNK), np.bool_)
+    chunks.reshape(-1)[: len(mask)] = mask
+    counts = np.count_nonzero(chunks, axis=1)
+    containers = [_container(chunks[key], counts[key]) for key in np.flatnonzero(counts)]
+    heads = np.column_stack((np.flatnonzero(counts), counts[counts > 0] - 1)).astype("<u2")
+    first = 8 + 8 * len(containers)
+    offsets = first + np.cumsum([0, *map(len, containers)][:-1])
+    return BitMap.deserialize(
+        b"".join(
+            (
+                struct.pack("<II", _COOKIE, len(containers)),
+                heads.tobytes(),
+                offsets.astype("<u4").tobytes(),
+                *containers,
+            )
+        )
+    )
+
+
+def _container(chunk: NDArray[np.bool_], count: int) -> bytes:
+    if count <= _FEW:
+        return np.flatnonzero(chunk).astype("<u2").tobytes()
+    return np.packbits(chunk, bitorder="little").tobytes()

@@ -14,8 +14,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pyroaring import BitMap
 
-Docids = NDArray[np.uint32]
+from m1.embedded.bitmaps import Docids, bitmap_of, bitmap_of_mask
+
 Values = NDArray[Any]
 Number = type[np.float64] | type[np.uint32]
 
@@ -47,21 +49,20 @@ class Pairs:
 
     def between(
         self, low: float | None, high: float | None, include_low: bool, include_high: bool
-    ) -> Docids:
-        """Give the docids with a value between two others, ascending; None is open."""
+    ) -> BitMap:
+        """Give the docids with a value between two others; None is open."""
         values, docids = self.values, self.docids
-        kept = np.ones(len(values), bool)
-        if low is not None:
-            kept &= values >= low if include_low else values > low
+        kept = np.ones(len(values), bool) if low is None else _above(values, low, include_low)
         if high is not None:
-            kept &= values <= high if include_high else values < high
-        return np.flatnonzero(kept).astype(np.uint32) if docids is None else docids[kept]
+            kept &= ~_above(values, high, not include_high)
+        return bitmap_of_mask(kept) if docids is None else bitmap_of(docids[kept])
 
     def extremes(self, docids: Docids, greatest: bool) -> Values:
         """Give the least (or greatest) value of each of some docids as a double, NaN for none."""
         mine, values = self.docids, self.values
         if mine is None:
-            return values[docids].astype(np.float64)
+            some = values if len(docids) == len(values) else values[docids]
+            return np.array(some, np.float64, copy=some is values or None)
         found = np.full(len(docids), np.nan)
         if not len(values):
             return found
@@ -74,6 +75,10 @@ class Pairs:
         else:
             found[having] = values[begins]
         return found
+
+
+def _above(values: Values, least: float, included: bool) -> NDArray[np.bool_]:
+    return values >= least if included else values > least
 
 
 def _reduced(values: Values, begins: Values, ends: Values, greatest: bool) -> Values:

@@ -18,7 +18,8 @@ import numpy as np
 from pyroaring import BitMap
 from sortedcontainers import SortedList
 
-from m1.embedded.columns import Column, Docids, Pairs
+from m1.embedded.bitmaps import Docids
+from m1.embedded.columns import Column, Pairs
 from m1.embedded.matching import Pattern, matcher
 from m1.embedded.part import SORTED_CHARACTERS, Entry, TextOrder
 from m1.terms import Flat, Shape, leaf_of

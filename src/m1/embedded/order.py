@@ -20,12 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from m1.embedded.bitmaps import docids_of
-from m1.embedded.columns import Docids, Values
+from m1.embedded.bitmaps import Docids, docids_of
+from m1.embedded.columns import Values
 from m1.embedded.part import SORTED_CHARACTERS, Entry, Part, TextOrder
 from m1.query.plan import SortKey
 
 _BLOCK = 2_000
+_TRIED_FIRST = 100
 
 Found = Sequence[tuple[Part, BitMap]]
 """What was found in each part."""
@@ -145,13 +146,21 @@ def _foremost(part: Part, some: BitMap, key: SortKey, wanted: int) -> Docids:
         return docids
     if len(terms.numbers.values):
         values = _ascending(terms.numbers.extremes(docids, key.descending), key)
-        last = np.partition(values, wanted - 1)[wanted - 1]
+        last = _least(values, wanted)
     else:
         order = terms.text_order(docids, key.descending)
         values = _ascending(order.ranks, key)
-        last = _last_alike(order, values, np.partition(values, wanted - 1)[wanted - 1])
+        last = _last_alike(order, values, _least(values, wanted))
     first: Docids = docids[values <= last]
     return first
+
+
+def _least(values: Values, wanted: int) -> float:
+    """Give the value that so many are not greater than; some of them leave few of the others."""
+    some = values[: _TRIED_FIRST * wanted]
+    if len(some) < len(values):
+        values = values[values <= np.partition(some, wanted - 1)[wanted - 1]]
+    return float(np.partition(values, wanted - 1)[wanted - 1])
 
 
 def _last_alike(order: TextOrder, values: Values, last: float) -> float:
@@ -193,7 +202,7 @@ class _Entries(NamedTuple):
         """Order by rank, then value; keep the first, and what ties with the last of them."""
         kept = self
         if wanted < len(values) and self.all_tie:  # select before sorting
-            first = values <= np.partition(values, wanted - 1)[wanted - 1]
+            first = values <= _least(values, wanted)
             values, kept = values[first], self.at(first)
         order = np.lexsort((values, kept.ranks))
         values, kept = values[order], kept.at(order)

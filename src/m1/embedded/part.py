@@ -12,7 +12,8 @@ from typing import NamedTuple, Protocol
 
 from pyroaring import BitMap
 
-from m1.embedded.columns import Docids, Pairs, Values
+from m1.embedded.bitmaps import Docids
+from m1.embedded.columns import Pairs, Values
 from m1.embedded.matching import Pattern
 
 SORTED_CHARACTERS = 256

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from pyroaring import BitMap
 
-from m1.embedded.bitmaps import bitmap_of
 from m1.embedded.matching import Pattern
 from m1.embedded.part import Part
 from m1.embedded.part import Terms as PartTerms
@@ -99,9 +98,9 @@ class _Search:
     def _at_path(self, terms: PartTerms, plan: Plan) -> BitMap:
         match plan:
             case NumberRange(_, low, high, with_low, with_high):
-                return bitmap_of(terms.numbers.between(low, high, with_low, with_high))
+                return terms.numbers.between(low, high, with_low, with_high)
             case DateRange(_, low, high, with_low, with_high):
-                return bitmap_of(terms.numbers.between(low, high, with_low, with_high)) | bitmap_of(
+                return terms.numbers.between(low, high, with_low, with_high) | (
                     terms.dates.between(low, high, with_low, with_high)
                 )
             case TextRange(_, low, high, with_low, with_high):

@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from m1.embedded.bitmaps import bitmap_of, docids_of
-from m1.embedded.columns import Docids, Number, Pairs
+from m1.embedded.bitmaps import Docids, bitmap_of, docids_of
+from m1.embedded.columns import Number, Pairs
 from m1.embedded.matching import Pattern, matcher
 from m1.embedded.part import SORTED_CHARACTERS, Entry, TextOrder
 from m1.embedded.sections import Section, SectionFile
@@ -33,6 +33,7 @@ from m1.query.plan import Hole, Wildcard
 _HASH_BYTES = 8
 _ALL_SAMPLED = 2_000
 _SAMPLED = 64
+_FEW = 32
 _NO_DOCIDS = np.empty(0, np.uint32)
 
 
@@ -335,6 +336,9 @@ class Segment:
 
     def entries_of(self, docids: Docids) -> list[Entry]:
         """See Part."""
+        if len(docids) <= _FEW:  # numpy would take most of the time to begin
+            few: list[int] = docids.tolist()
+            return [(self.ids[docid], self.seqs[docid], self.sizes[docid]) for docid in few]
         seqs, sizes = np.asarray(self.seqs)[docids], np.asarray(self.sizes)[docids]
         return list(zip(self.ids.some(docids), seqs.tolist(), sizes.tolist(), strict=True))
 

@@ -17,6 +17,7 @@ from m1.engine import Change, Check, Page, Saved
 from m1.errors import BadRequest, StartError, Unavailable
 from m1.opensearch.background import Background
 from m1.opensearch.cluster import Cluster, Refused
+from m1.opensearch.joined import Shared
 from m1.opensearch.mapping import META, index_of
 from m1.opensearch.pages import Reading
 from m1.opensearch.space import Space
@@ -47,6 +48,7 @@ class OpenSearchEngine:
         self._place: dict[str, str] | None = None
         """Which version of the catalog's document was read, in OpenSearch's terms."""
         self._read_at = float("-inf")
+        self._catalog_reads = Shared(self._read_catalog)
         self._said: dict[str, Any] = {}
         """How the cluster introduced itself."""
 
@@ -116,7 +118,7 @@ class OpenSearchEngine:
     async def load_catalog(self) -> Saved:
         """See Engine; what another server saved is seen within half a second."""
         if time.monotonic() - self._read_at > _CATALOG_SECONDS:
-            await self._read_catalog()
+            await self._catalog_reads.after_now()
         return self._saved
 
     async def _read_catalog(self) -> None:

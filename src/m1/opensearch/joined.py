@@ -1,4 +1,4 @@
-"""What many wait for at once is done once: refreshes before queries, updates in one bulk."""
+"""What many wait for at once is done once: a refresh before queries, a bulk of updates."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Generic, NamedTuple, TypeVar
 T = TypeVar("T")
 
 
-class Refreshes:
-    """Refreshes of one space: whoever asks waits for one that begins after that."""
+class Shared:
+    """Work that all who ask share: each waits for a run that begins after that."""
 
-    def __init__(self, refresh: Callable[[], Awaitable[None]]) -> None:
-        self._refresh = refresh
+    def __init__(self, work: Callable[[], Awaitable[None]]) -> None:
+        self._work = work
         self._running: asyncio.Task[None] | None = None
         self._next: asyncio.Task[None] | None = None
 
     async def after_now(self) -> None:
-        """Wait for a refresh that begins after this call; raises what it raises."""
+        """Wait for a run that begins after this call; raises what it raises."""
         if self._next is None:
             self._next = asyncio.create_task(self._one(self._running))
         await asyncio.shield(self._next)
@@ -27,7 +27,7 @@ class Refreshes:
         if before is not None:
             await asyncio.wait([before])
         self._running, self._next = self._next, None
-        await self._refresh()
+        await self._work()
 
 
 class _Waiting(NamedTuple, Generic[T]):

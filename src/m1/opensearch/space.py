@@ -12,7 +12,7 @@ import msgspec
 from m1.engine import Change, Put
 from m1.errors import BadRequest, M1Error, Unavailable
 from m1.opensearch.cluster import Cluster, Refused
-from m1.opensearch.joined import Joined, Refreshes
+from m1.opensearch.joined import Joined, Shared
 from m1.opensearch.mapping import MAX_FIELD_PATHS, document_of, field_of, paths_with_fields
 
 _BULK_BYTES = 1024 * 1024
@@ -32,7 +32,7 @@ class Space:
         self._cluster = cluster
         self._fields: set[str] = set()
         self._updates: Joined[Update] = Joined(self._write, _BULK_BYTES)
-        self.refreshes = Refreshes(self._refresh)
+        self.refreshes = Shared(self._refresh)
 
     async def update(self, changes: Sequence[Change]) -> None:
         """Apply changes; see Engine."""
