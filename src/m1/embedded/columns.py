@@ -61,8 +61,7 @@ class Pairs:
         """Give the least (or greatest) value of each of some docids as a double, NaN for none."""
         mine, values = self.docids, self.values
         if mine is None:
-            some = values if len(docids) == len(values) else values[docids]
-            return np.array(some, np.float64, copy=some is values or None)
+            return values[docids].astype(np.float64, copy=False)
         found = np.full(len(docids), np.nan)
         if not len(values):
             return found

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import heapq
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,8 @@ Values = tuple[Scalar, ...]
 REMOVED = -1
 """The docid of an id whose item was removed."""
 
+_LOOKED_AT_ONCE = 1_000
+
 
 class DeltaTerms:
     """All that the delta's items have at one path, as far as they were looked at."""
@@ -43,12 +45,16 @@ class DeltaTerms:
         self._texts = Column(np.uint32)
         self._looked_at = 0
 
-    def look_at(self, path: str, shapes: Sequence[Shape], values: Sequence[Values]) -> None:
-        """Take in what came since the last look."""
-        for docid in range(self._looked_at, len(shapes)):
+    def look_at(
+        self, path: str, shapes: Sequence[Shape], values: Sequence[Values], most: int
+    ) -> bool:
+        """Take in what came since the last look, of so many items; True where more are left."""
+        end = min(len(shapes), self._looked_at + most)
+        for docid in range(self._looked_at, end):
             for place in shapes[docid].places.get(path, ()):
                 self._add(docid, values[docid][place])
-        self._looked_at = len(shapes)
+        self._looked_at = end
+        return end < len(shapes)
 
     def _add(self, docid: int, value: Scalar) -> None:
         text, number, instant = leaf_of(value)
@@ -185,13 +191,19 @@ class Delta:
 
     def terms_at(self, path: str) -> DeltaTerms | None:
         """See Part."""
+        for _ in self.look_further(path):
+            pass
+        return self._terms.get(path)
+
+    def look_further(self, path: str) -> Iterator[None]:
+        """Index what came at a path since it was last asked for, some items at each step."""
         terms = self._terms.get(path)
         if terms is None:
             if not any(path in shape.places for shape in self._by_shape):
-                return None
+                return
             terms = self._terms[path] = DeltaTerms()
-        terms.look_at(path, self._shapes, self._values)
-        return terms
+        while terms.look_at(path, self._shapes, self._values, _LOOKED_AT_ONCE):
+            yield
 
     def by_id(self, found: BitMap, wanted: int) -> Docids:
         """See Part; looks at the found, or walks the ids where many are found."""

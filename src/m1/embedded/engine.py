@@ -22,7 +22,7 @@ from m1.embedded.index import FULL_CHANGES
 from m1.embedded.order import Place as Spot
 from m1.embedded.order import arrange
 from m1.embedded.search import find
-from m1.embedded.space import Space, match_patterns
+from m1.embedded.space import Space, catch_up, match_patterns
 from m1.embedded.upkeep import Turns, Upkeep, build_now, folder_of, forget_others, open_index
 from m1.embedded.writer import Writer
 from m1.engine import Change, Check, Page, Remove, Saved
@@ -279,6 +279,7 @@ class EmbeddedEngine:
         release: Callable[[], None],
     ) -> Page:
         """Find and order at one moment; a small page is read within it."""
+        await catch_up(space.index, plan, order)
         views = space.index.views()
         matched = await match_patterns(views, plan)
         found = [

@@ -17,6 +17,7 @@ from m1.query.plan import (
     DateRange,
     Exists,
     Fuzzy,
+    Leaf,
     Not,
     NumberRange,
     Or,
@@ -34,14 +35,30 @@ Matched = Mapping[Pattern, Sequence[int]]
 
 def patterns_of(plan: Plan) -> Iterator[Pattern]:
     """Yield the patterns of a plan: the leaves whose cost grows with a path's texts."""
+    return (leaf for leaf in _leaves_of(plan) if isinstance(leaf, Wildcard | Regex | Fuzzy))
+
+
+def paths_of(plan: Plan) -> Iterator[str]:
+    """Yield the paths whose values a plan asks for, some perhaps more than once."""
+    for leaf in _leaves_of(plan):
+        match leaf:
+            case All() | Exists():
+                pass
+            case Terms(terms):
+                yield from {term.path for term in terms}
+            case _:
+                yield leaf.path
+
+
+def _leaves_of(plan: Plan) -> Iterator[Leaf]:
     match plan:
-        case Wildcard() | Regex() | Fuzzy():
-            yield plan
         case And(plans) | Or(plans):
             for inner in plans:
-                yield from patterns_of(inner)
+                yield from _leaves_of(inner)
         case Not(inner):
-            yield from patterns_of(inner)
+            yield from _leaves_of(inner)
+        case _:
+            yield plan
 
 
 def find(part: Part, live: BitMap, plan: Plan, matched: Matched) -> BitMap:

@@ -21,9 +21,9 @@ from m1.embedded.disk import Space as Place
 from m1.embedded.garbage import Garbage
 from m1.embedded.index import Index, Spot, View
 from m1.embedded.matching import Pattern
-from m1.embedded.search import Matched, patterns_of
+from m1.embedded.search import Matched, paths_of, patterns_of
 from m1.engine import Change, Put
-from m1.query.plan import Plan
+from m1.query.plan import Plan, SortKey
 from m1.terms import Flat
 
 _STAGED_AT_ONCE = 100
@@ -132,6 +132,14 @@ class Space:
     def close_page(self, moment: int) -> None:
         """Let the rows of a moment go."""
         self._open.remove(moment)
+
+
+async def catch_up(index: Index, plan: Plan, order: Sequence[SortKey]) -> None:
+    """Index the newest items where a query asks for them, others being answered meanwhile."""
+    for path in dict.fromkeys((*paths_of(plan), *(key.path for key in order))):
+        for delta in filter(None, (index.frozen, index.delta)):
+            for _ in delta.look_further(path):
+                await asyncio.sleep(0)
 
 
 async def match_patterns(views: Sequence[View], plan: Plan) -> list[Matched]:

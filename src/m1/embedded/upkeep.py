@@ -109,16 +109,22 @@ def _reason(errors: bytes) -> str:
     return errors.decode(errors="replace").strip().rpartition("\n")[2] or "it gave no reason"
 
 
+def _started() -> subprocess.Popen[bytes]:
+    pipe = subprocess.PIPE
+    return subprocess.Popen(_COMMAND, stdin=pipe, stderr=pipe, start_new_session=True)
+
+
 async def _build(job: Job) -> None:
-    process = await asyncio.create_subprocess_exec(
-        *_COMMAND, stdin=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
-    )
+    """Make a segment in a process of its own, started in a thread: that takes its time."""
+    starting = asyncio.create_task(asyncio.to_thread(_started))
     try:
-        _, errors = await process.communicate(msgspec.msgpack.encode(job))
+        process = await asyncio.shield(starting)
+        _, errors = await asyncio.to_thread(process.communicate, msgspec.msgpack.encode(job))
     finally:
-        if process.returncode is None:
+        process = await starting
+        if process.poll() is None:
             process.kill()
-            await process.wait()
+            await asyncio.to_thread(process.wait)
     if process.returncode:
         raise _Failed(_reason(errors))
 

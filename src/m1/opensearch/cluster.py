@@ -24,9 +24,9 @@ from m1.errors import Unavailable
 
 logging.getLogger("opensearch").setLevel(logging.CRITICAL)  # it would log what clients sent
 
-_RETRYING_SECONDS = 10.0
+_ANSWER_SECONDS = 25.0
+"""After so long a call is given up, whatever was tried."""
 _PAUSE_SECONDS = 0.2
-_REQUEST_SECONDS = 20.0
 _BUSY = (429, 502, 503, 504)
 _RETRY_AFTER = 2
 
@@ -61,7 +61,6 @@ class Cluster:
             serializer=_Json(),
             max_retries=0,
             retry_on_timeout=False,
-            timeout=_REQUEST_SECONDS,
             pool_maxsize=64,
         )
 
@@ -76,11 +75,12 @@ class Cluster:
     async def _call(
         self, verb: str, path: str, body: Any, params: Mapping[str, str], repeatable: bool
     ) -> Any:
-        deadline = time.monotonic() + _RETRYING_SECONDS
+        deadline = time.monotonic() + _ANSWER_SECONDS
         while True:
+            left = max(deadline - time.monotonic(), 1.0)
             try:
                 return await self._client.transport.perform_request(
-                    verb, path, params=dict(params), body=body
+                    verb, path, params={**params, "request_timeout": left}, body=body
                 )
             except NodeUnreachable as error:
                 failure: Exception = error

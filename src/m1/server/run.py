@@ -55,7 +55,9 @@ def serve(arguments: Sequence[str]) -> int:
 
 def _tune_interpreter() -> None:
     """Set Python up for a process that holds millions of objects."""
-    gc.set_threshold(50_000, 20, 100)  # a full collection walks the index, which has no circles
+    # A young collection holds everybody up for a millisecond or two for each thousand objects; a
+    # full one walks the index, which has no circles.
+    gc.set_threshold(5_000, 100, 100)
 
 
 async def _serve(settings: Settings) -> int:
