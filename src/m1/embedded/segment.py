@@ -34,6 +34,8 @@ _HASH_BYTES = 8
 _ALL_SAMPLED = 2_000
 _SAMPLED = 64
 _FEW = 32
+_COLD = 20_000
+"""Of so many items a path is read in a few milliseconds."""
 _NO_DOCIDS = np.empty(0, np.uint32)
 
 
@@ -289,6 +291,7 @@ class Segment:
         self.ids = Texts(self.file, directory.ids, directory.id_ends)
         self._existing: dict[str, BitMap] = {}
         self._terms: dict[str, SegmentTerms] = {}
+        self._warm: set[str] = set()
 
     @property
     def paths(self) -> Iterable[str]:
@@ -318,6 +321,16 @@ class Segment:
     @cached_property
     def _hashed(self) -> memoryview:
         return self.file.view(self._directory.hashed).cast("I")
+
+    def is_cold(self, path: str) -> bool:
+        """Tell whether the first query of a path would read and check much."""
+        sections = self._directory.paths.get(path)
+        return sections is not None and path not in self._warm and len(self.seqs) > _COLD
+
+    def warm(self, path: str) -> None:
+        """Read and check all of a path, from any thread; raises DamagedData."""
+        self.file.check(self._directory.paths[path])
+        self._warm.add(path)
 
     def check(self) -> None:
         """Read all of it; raises DamagedData where something is not what was written."""

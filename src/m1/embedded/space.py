@@ -135,8 +135,14 @@ class Space:
 
 
 async def catch_up(index: Index, plan: Plan, order: Sequence[SortKey]) -> None:
-    """Index the newest items where a query asks for them, others being answered meanwhile."""
+    """Make ready what a query asks for, others being answered meanwhile.
+
+    That is to index the newest items, and to read and check what is in large segments.
+    """
     for path in dict.fromkeys((*paths_of(plan), *(key.path for key in order))):
+        for segment in index.segments:
+            if segment.is_cold(path):
+                await asyncio.to_thread(segment.warm, path)
         for delta in filter(None, (index.frozen, index.delta)):
             for _ in delta.look_further(path):
                 await asyncio.sleep(0)
