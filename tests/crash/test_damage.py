@@ -19,6 +19,7 @@ from tests.crash.tier import did, rounds
 from tests.segmented import SegmentedEngine, settled, tiny_segments
 from tests.speaking import changes
 
+_FRAME = 24 + 4096
 FLIPS = rounds(commit=80, torture=1_000)
 _NO_DATA = ("items.db-shm", "room")
 QUESTIONS = [("*", ""), ("v:[5 TO 40]", "v desc"), ("t:word1*", "t asc"), ("NOT w.x:3", "v asc")]
@@ -195,6 +196,29 @@ def _never_synced(frames: bytes) -> bytes:
     frame = bytearray(frames[-4096 - 24 :])
     frame[16:24] = bytes(8)  # no checksum is right
     return bytes(24 + 4096) + bytes(frame) * 39
+
+
+def test_a_page_that_a_kill_left_unwritten_is_no_damage(left: tuple[Path, Answers]) -> None:
+    """The head of a commit's frame is there, and behind it the page of an older log."""
+    data, whole = left
+    copy = copied_with_log(data, "half-a-frame")
+    log = copy / "items.db-wal"
+    frames = log.read_bytes()
+    log.write_bytes(frames + frames[-_FRAME:][:24] + bytes(4096))
+    assert asked(copy) == whole
+
+
+def test_a_page_that_is_gone_is_damage_where_more_was_written_behind_its_commit(
+    left: tuple[Path, Answers],
+) -> None:
+    data, _ = left
+    copy = copied_with_log(data, "a-page-gone")
+    log = copy / "items.db-wal"
+    frames = bytearray(log.read_bytes())
+    frames[32 + 24 : 32 + _FRAME] = bytes(4096)
+    log.write_bytes(frames)
+    with pytest.raises(DamagedData, match="items.db-wal is damaged"):
+        asyncio.run(_opened(copy))
 
 
 async def _opened(data: Path) -> None:

@@ -2,9 +2,11 @@
 
 After a crash SQLite takes from its log what has the right checksums, up to the first frame
 that has not, and forgets the rest without a word. A commit that was cut short by the crash
-ends that way, and nobody was told that it is durable. But where a whole commit stands
-behind the bad frame, every frame of it belonging to this log, it was synced once and
-damaged later; then nothing must be forgotten silently.
+ends that way, and nobody was told that it is durable: a kill may come between the head of a
+frame and its page, a loss of power leave any of its frames behind. But where more of this log
+stands behind a commit with a bad frame, that commit was synced before, and damaged later;
+then nothing must be forgotten silently. Nor where one bit alone is wrong: a write that was
+cut short leaves more.
 
 That holds for a log that was begun anew after each crash: otherwise, what is written next
 over a commit cut short may leave the end of that one standing behind itself.
@@ -56,31 +58,58 @@ def damage_in(log: Path) -> str | None:
 def _damage_behind(
     frames: IO[bytes], page: int, order: str, salts: bytes, state: tuple[int, int]
 ) -> str | None:
-    """Look for the first bad frame, and for a commit behind it."""
+    """Look for the first bad frame, and whether its commit was synced."""
     size = _FRAME + page
     bad: int | None = None
-    begin = 0
+    ended, begin = False, 0
     while len(read := frames.read(_AT_ONCE * size)) >= size:
         some = np.frombuffer(read, np.uint8)
         lines = some[: len(some) // size * size].reshape(-1, size)
         summed = np.concatenate((lines[:, :8], lines[:, _FRAME:]), axis=1)
-        sums = _sums(np.ascontiguousarray(summed).view(order).astype(np.uint32))
+        words = np.ascontiguousarray(summed).view(order).astype(np.uint32)
+        sums = _sums(words)
         heads = np.ascontiguousarray(lines[:, :_FRAME]).view(">u4")
         for number, (head, each) in enumerate(zip(heads.tolist(), sums, strict=True)):
             ours = lines[number, 8:16].tobytes() == salts
             if bad is None:
                 state = _after(each, state, size // 4 - 4)
-                right = state == (head[4], head[5])
-                if not ours and not right:
+                said = (head[4], head[5])
+                if not ours and state != said:
                     return None  # of an older log, or never written
-                if not ours or not right:
+                if not ours or _is_one_bit_off(state, said, words.shape[1]):
+                    return f"one bit of frame {begin + number} is another than was written"
+                if state != said:
                     bad = begin + number
             elif not ours:
                 return None
-            if bad is not None and head[1]:
-                return f"frame {bad} fails its checksum, and a whole commit stands behind it"
+            elif ended:
+                return f"frame {bad} fails its checksum, and more stands behind its commit"
+            ended = bad is not None and (ended or head[1] > 0)
         begin += len(lines)
     return None
+
+
+def _is_one_bit_off(state: tuple[int, int], said: tuple[int, int], count: int) -> bool:
+    """Tell whether a line would have the sums that it says, if one bit were another.
+
+    That may be a bit of its words, or of what it says.
+    """
+    if state == said:
+        return False
+    if (
+        sum((is_so ^ should_be).bit_count() for is_so, should_be in zip(state, said, strict=True))
+        == 1
+    ):
+        return True
+    bits = np.left_shift(np.uint32(1), np.arange(32, dtype=np.uint32))
+    off = [
+        np.uint32((should_be - is_so) % _MODULUS)
+        for is_so, should_be in zip(state, said, strict=True)
+    ]
+    first, second = (weights[:, None] * bits for weights in _weights(count))
+    more = (first == off[0]) & (second == off[1])
+    less = (np.negative(first) == off[0]) & (np.negative(second) == off[1])
+    return bool((more | less).any())
 
 
 def _sums(words: Words) -> list[tuple[int, int]]:
