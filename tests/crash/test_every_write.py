@@ -158,7 +158,7 @@ def test_no_call_that_fails_loses_what_was_acknowledged(
             did("calls that failed")
             outcomes.append(outcome)
     assert [fault for wrong, _ in outcomes for fault in wrong] == []
-    assert sum(hit for _, hit in outcomes) > len(some) * 3 // 4
+    assert sum(hit for _, hit in outcomes) > len(some) // 2
 
 
 def test_an_engine_that_takes_no_notice_is_found_out(tmp_path: Path) -> None:
