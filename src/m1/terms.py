@@ -22,6 +22,9 @@ from m1.values import Scalar, double_of, instant_of, text_of
 MAX_TEXT_BYTES = 8_192
 """A longer text is stored, returned and found by `exists`, but not by its value."""
 
+SORTED_CHARACTERS = 256
+"""Texts are sorted by so many of their first characters."""
+
 _SURELY_SHORT = MAX_TEXT_BYTES // 4
 _SHAPES_KEPT = 5_000
 _PATHS_KEPT = 1_000

@@ -157,12 +157,9 @@ def test_sqlite_forgets_commits_behind_a_bad_frame_without_a_word(
     """Why the log is looked at by us."""
     data, _ = left
     copy = copied_with_log(data, "log")
-    log = copy / "items.db-wal"
-    whole = bytearray(log.read_bytes())
+    whole = bytearray((copy / "items.db-wal").read_bytes())
     whole[60] ^= 1
-    log.write_bytes(whole)
-    with pytest.raises(DamagedData, match="items.db-wal is damaged"):
-        asyncio.run(_opened(copy))
+    _refuses(copy, whole)
     connection = sqlite3.connect(copy / "items.db")
     assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
     connection.close()
@@ -193,9 +190,9 @@ def test_a_commit_cut_short_is_no_damage_after_this_crash_nor_after_the_next(
 
 def _never_synced(frames: bytes) -> bytes:
     """Give a commit of forty frames of this log, the first of which never reached the disk."""
-    frame = bytearray(frames[-4096 - 24 :])
+    frame = bytearray(frames[-_FRAME:])
     frame[16:24] = bytes(8)  # no checksum is right
-    return bytes(24 + 4096) + bytes(frame) * 39
+    return bytes(_FRAME) + bytes(frame) * 39
 
 
 def test_a_page_that_a_kill_left_unwritten_is_no_damage(left: tuple[Path, Answers]) -> None:
@@ -213,10 +210,14 @@ def test_a_page_that_is_gone_is_damage_where_more_was_written_behind_its_commit(
 ) -> None:
     data, _ = left
     copy = copied_with_log(data, "a-page-gone")
-    log = copy / "items.db-wal"
-    frames = bytearray(log.read_bytes())
+    frames = bytearray((copy / "items.db-wal").read_bytes())
     frames[32 + 24 : 32 + _FRAME] = bytes(4096)
-    log.write_bytes(frames)
+    _refuses(copy, frames)
+
+
+def _refuses(copy: Path, log: bytearray) -> None:
+    """Check that data with this log is not opened, and the log named."""
+    (copy / "items.db-wal").write_bytes(log)
     with pytest.raises(DamagedData, match="items.db-wal is damaged"):
         asyncio.run(_opened(copy))
 

@@ -21,8 +21,8 @@ from sortedcontainers import SortedList
 from m1.embedded.bitmaps import Docids
 from m1.embedded.columns import Column, Pairs
 from m1.embedded.matching import Pattern, matcher
-from m1.embedded.part import SORTED_CHARACTERS, Entry, TextOrder
-from m1.terms import Flat, Shape, leaf_of
+from m1.embedded.part import Entry, TextOrder
+from m1.terms import SORTED_CHARACTERS, Flat, Shape, leaf_of
 from m1.values import Scalar
 
 Values = tuple[Scalar, ...]

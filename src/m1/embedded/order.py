@@ -22,8 +22,9 @@ from pyroaring import BitMap
 
 from m1.embedded.bitmaps import Docids, docids_of
 from m1.embedded.columns import Values
-from m1.embedded.part import SORTED_CHARACTERS, Entry, Part, TextOrder
+from m1.embedded.part import Entry, Part, TextOrder
 from m1.query.plan import SortKey
+from m1.terms import SORTED_CHARACTERS
 
 _BLOCK = 2_000
 _TRIED_FIRST = 100
@@ -165,10 +166,12 @@ def _least(values: Values, wanted: int) -> float:
 
 def _last_alike(order: TextOrder, values: Values, last: float) -> float:
     """Give the last rank that ties with another: texts are sorted by their beginnings."""
-    if not np.isfinite(last) or len(order.text_at(abs(int(last)))) < SORTED_CHARACTERS:
+    if not np.isfinite(last):
+        return last
+    text = order.text_at(abs(int(last)))
+    if len(text) < SORTED_CHARACTERS:
         return last
     farthest = np.max(values[np.isfinite(values)])
-    text = order.text_at(abs(int(last)))
     while last < farthest and order.text_at(abs(int(last + 1))) == text:
         last += 1
     return last

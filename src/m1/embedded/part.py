@@ -16,10 +16,6 @@ from m1.embedded.bitmaps import Docids
 from m1.embedded.columns import Pairs, Values
 from m1.embedded.matching import Pattern
 
-SORTED_CHARACTERS = 256
-"""Texts are put in order by so many of their first characters."""
-
-
 Entry = tuple[bytes, int, int]
 """An item's id in UTF-8, the seq of its row, and the bytes of its body."""
 

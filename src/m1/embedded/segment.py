@@ -26,9 +26,10 @@ from pyroaring import BitMap
 from m1.embedded.bitmaps import Docids, bitmap_of, docids_of
 from m1.embedded.columns import Number, Pairs
 from m1.embedded.matching import Pattern, matcher
-from m1.embedded.part import SORTED_CHARACTERS, Entry, TextOrder
+from m1.embedded.part import Entry, TextOrder
 from m1.embedded.sections import Section, SectionFile
 from m1.query.plan import Hole, Wildcard
+from m1.terms import SORTED_CHARACTERS
 
 _HASH_BYTES = 8
 _ALL_SAMPLED = 2_000

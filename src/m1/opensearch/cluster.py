@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import aiohttp
@@ -20,13 +21,14 @@ from opensearchpy.exceptions import ConnectionError as NodeUnreachable
 from opensearchpy.exceptions import TransportError
 from opensearchpy.serializer import Serializer
 
-from m1.errors import Unavailable
+from m1.errors import BadQuery, M1Error, Unavailable
 
 logging.getLogger("opensearch").setLevel(logging.CRITICAL)  # it would log what clients sent
 
 _ANSWER_SECONDS = 25.0
 """After so long a call is given up, whatever was tried."""
 _PAUSE_SECONDS = 0.2
+_BLOCKED = "cluster_block_exception"
 _BUSY = (429, 502, 503, 504)
 _RETRY_AFTER = 2
 
@@ -39,6 +41,27 @@ class Refused(Exception):
         self.status = status
         self.kind = kind
         self.reason = reason
+
+    def meant(self) -> M1Error:
+        """Give what it means to a client."""
+        if "too_complex_to_determinize" in self.kind or "Determinizing" in self.reason:
+            return BadQuery("the regular expression is too complex")
+        if self.kind == _BLOCKED:
+            return Unavailable("the store takes no changes just now: try again")
+        if self.status == 404:
+            return Unavailable("the store is just being changed: try again")
+        if self.status in _BUSY:
+            return Unavailable("the cluster is busy: try again")
+        return M1Error(f"OpenSearch refused: {self.kind}: {self.reason}")
+
+
+@contextmanager
+def refusals_told() -> Iterator[None]:
+    """Raise what a refusal in the block means to a client."""
+    try:
+        yield
+    except Refused as error:
+        raise error.meant() from error
 
 
 class _Json(Serializer):

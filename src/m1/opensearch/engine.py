@@ -49,8 +49,6 @@ class OpenSearchEngine:
         """Which version of the catalog's document was read, in OpenSearch's terms."""
         self._read_at = float("-inf")
         self._catalog_reads = Shared(self._read_catalog)
-        self._said: dict[str, Any] = {}
-        """How the cluster introduced itself."""
 
     @classmethod
     async def open(
@@ -59,8 +57,7 @@ class OpenSearchEngine:
         """Make what is missing on the cluster; raises StartError."""
         engine = cls(Cluster(urls, user), prefix)
         try:
-            await engine._wait_for_cluster(urls)
-            await engine._check_cluster()
+            await engine._check_cluster(await engine._introduction(urls))
             await engine._make(engine._catalog_index, _CATALOG_INDEX)
         except (Refused, Unavailable) as error:
             await engine.close()
@@ -70,13 +67,12 @@ class OpenSearchEngine:
             raise
         return engine
 
-    async def _wait_for_cluster(self, urls: Sequence[str]) -> None:
-        """Try until some node answers; a cluster may be starting just as we are."""
+    async def _introduction(self, urls: Sequence[str]) -> Any:
+        """Give how the cluster introduces itself; it may be starting just as we are."""
         deadline = time.monotonic() + _START_SECONDS
         while True:
             try:
-                self._said = await self._cluster.read("GET", "/")
-                return
+                return await self._cluster.read("GET", "/")
             except Unavailable:
                 if time.monotonic() > deadline:
                     raise StartError(
@@ -85,9 +81,9 @@ class OpenSearchEngine:
                     ) from None
                 _log.warning("no cluster answers at %s yet: trying on", ", ".join(urls))
 
-    async def _check_cluster(self) -> None:
+    async def _check_cluster(self, said: Any) -> None:
         """Raise StartError for a cluster that is not ours to use."""
-        version = self._said["version"]
+        version = said["version"]
         major = str(version["number"]).partition(".")[0]
         if version.get("distribution") != "opensearch" or major not in _MAJORS:
             raise StartError(
@@ -95,7 +91,7 @@ class OpenSearchEngine:
                 f"OpenSearch {' or '.join(_MAJORS)} is needed"
             )
         found = await self._cluster.read("GET", f"/{self._prefix}-*/_mapping")
-        foreign = [name for name, said in found.items() if said["mappings"].get("_meta") != META]
+        foreign = [name for name, index in found.items() if index["mappings"].get("_meta") != META]
         if foreign:
             raise StartError(
                 f"the cluster has indices that are not of m1: {', '.join(sorted(foreign)[:3])}; "

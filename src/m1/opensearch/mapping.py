@@ -20,8 +20,8 @@ from collections import defaultdict
 from typing import Any
 
 from m1.engine import Put
+from m1.terms import SORTED_CHARACTERS
 
-SORTED_CHARACTERS = 256
 MAX_FIELD_PATHS = 5_000
 """So many paths with numbers, dates or texts a space may have."""
 MAX_REGEX = 16_000

@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 
 from m1.engine import Page
-from m1.errors import BadQuery, M1Error, Unavailable
+from m1.errors import Unavailable
 from m1.opensearch.background import Background
-from m1.opensearch.cluster import Cluster, Refused
+from m1.opensearch.cluster import Cluster, Refused, refusals_told
 from m1.opensearch.dsl import query_of, sort_of
 from m1.query.plan import Plan, SortKey
 
@@ -67,35 +67,29 @@ class Reading:
     async def page(self, start: int, rows: int) -> Page:
         """Give the page; raises BadQuery or Unavailable."""
         if rows <= _AT_ONCE and start + rows <= _WINDOW:
-            hits = await self.search(f"/{self._alias}/_search", size=rows, start=start)
+            hits = await self.search(f"/{self._alias}/_search", {"size": rows, "from": start})
             return Page.at_once(hits.total.value, _bodies(hits))
         return await self._streamed(start, rows)
 
-    async def search(self, path: str, **more: Any) -> _Hits:
+    async def search(self, path: str, more: dict[str, Any]) -> _Hits:
         """Ask for some; the count comes with the first page alone."""
         body = {**self._body, "track_total_hits": True, **more}
-        if "start" in body:
-            body["from"] = body.pop("start")
-        try:
+        with refusals_told():
             answer = await self._cluster.read(
                 "POST", path, body, allow_partial_search_results="false"
             )
-        except Refused as error:
-            raise _failure(error) from error
         return msgspec.convert(answer["hits"], _Hits)
 
     # --- at a point in time ---
 
     async def _streamed(self, start: int, rows: int) -> Page:
-        try:
+        with refusals_told():
             opened = await self._cluster.read(
                 "POST",
                 f"/{self._alias}/_search/point_in_time",
                 keep_alive=_KEPT,
                 allow_partial_pit_creation="false",
             )
-        except Refused as error:
-            raise _failure(error) from error
         point = _Point(self, opened["pit_id"])
         try:
             first = await point.next(min(start, _WINDOW) or min(rows, _AT_ONCE), skip=start > 0)
@@ -148,7 +142,7 @@ class _Point:
             more |= {"search_after": self._after, "track_total_hits": False}
         if skip:
             more["_source"] = False
-        hits = await self._reading.search("/_search", **more)
+        hits = await self._reading.search("/_search", more)
         if hits.hits:
             self._after = hits.hits[-1].sort
         return hits
@@ -160,11 +154,3 @@ class _Point:
 
 def _bodies(hits: _Hits) -> list[bytes]:
     return [hit.source.body.encode() for hit in hits.hits]
-
-
-def _failure(error: Refused) -> M1Error:
-    if "too_complex_to_determinize" in error.kind or "Determinizing" in error.reason:
-        return BadQuery("the regular expression is too complex")
-    if error.status == 404:
-        return Unavailable("the store is just being changed: try again")
-    return M1Error(f"OpenSearch refused: {error.kind}: {error.reason}")

@@ -11,13 +11,11 @@ import msgspec
 
 from m1.engine import Change, Put
 from m1.errors import BadRequest, M1Error, Unavailable
-from m1.opensearch.cluster import Cluster, Refused
+from m1.opensearch.cluster import Cluster, Refused, refusals_told
 from m1.opensearch.joined import Joined, Shared
 from m1.opensearch.mapping import MAX_FIELD_PATHS, document_of, field_of, paths_with_fields
 
 _BULK_BYTES = 1024 * 1024
-_BLOCKED = "cluster_block_exception"
-_UNREACHABLE = "unreachable"
 
 Update = Sequence[bytes]
 """Changes as they are written in a bulk."""
@@ -42,36 +40,30 @@ class Space:
 
     async def _write(self, updates: Sequence[Update]) -> list[Exception | None]:
         """Write some updates together; gives how each fared."""
-        outcomes: list[dict[str, Any]] = []
+        outcomes: list[M1Error | None] = []
         for some in _cut(list(chain.from_iterable(updates))):
             outcomes += await self._bulk(some)
         each = iter(outcomes)
-        return [_outcome(list(islice(each, len(lines)))) for lines in updates]
+        return [_failure_of(list(islice(each, len(lines)))) for lines in updates]
 
-    async def _bulk(self, lines: Sequence[bytes]) -> list[dict[str, Any]]:
-        """Write some changes in one call; gives what became of each, a failed call of all."""
+    async def _bulk(self, lines: Sequence[bytes]) -> list[M1Error | None]:
+        """Write some changes in one call; gives what each failed by, a failed call for all."""
         try:
-            answer = await self._cluster.change(
-                "POST",
-                f"/{self.alias}/_bulk",
-                b"".join(lines),
-                require_alias="true",
-                filter_path="items.*.status,items.*.error",
-            )
-        except Refused as error:
-            said = {"type": error.kind, "reason": error.reason}
-            return [{"index": {"status": error.status, "error": said}}] * len(lines)
-        except Unavailable as error:
-            said = {"type": _UNREACHABLE, "reason": error.message}
-            return [{"index": {"status": error.status, "error": said}}] * len(lines)
-        outcomes: list[dict[str, Any]] = answer["items"]
-        return outcomes
+            with refusals_told():
+                answer = await self._cluster.change(
+                    "POST",
+                    f"/{self.alias}/_bulk",
+                    b"".join(lines),
+                    require_alias="true",
+                    filter_path="items.*.status,items.*.error",
+                )
+        except M1Error as error:
+            return [error] * len(lines)
+        return [_failure_in(*item.values()) for item in answer["items"]]
 
     async def _refresh(self) -> None:
-        try:
+        with refusals_told():
             answer = await self._cluster.read("POST", f"/{self.alias}/_refresh")
-        except Refused as error:
-            raise _failure(error.status, error.kind, error.reason) from error
         if answer["_shards"]["failed"]:
             raise Unavailable("some of the store's shards do not answer just now: try again")
 
@@ -94,10 +86,8 @@ class Space:
         self._fields |= {field_of(path) for path in new}
 
     async def _mapped_fields(self) -> set[str]:
-        try:
+        with refusals_told():
             said = await self._cluster.read("GET", f"/{self.alias}/_mapping")
-        except Refused as error:
-            raise _failure(error.status, error.kind, error.reason) from error
         (index,) = said.values()
         return set(index["mappings"]["properties"]["s"].get("properties", ()))
 
@@ -115,7 +105,7 @@ class Space:
             await self._cluster.change("PUT", f"/{self.index}/_block/write")
         except Refused as error:
             if closed or error.status != 404:
-                raise _failure(error.status, error.kind, error.reason) from error
+                raise error.meant() from error
 
     async def _block(self, value: bool | None) -> None:
         await self._cluster.change("PUT", f"/{self.index}/_settings", {"index.blocks.write": value})
@@ -154,32 +144,21 @@ def _cut(lines: list[bytes]) -> Iterator[list[bytes]]:
     yield lines[begin:]
 
 
-def _outcome(items: Sequence[dict[str, Any]]) -> Exception | None:
-    """Tell how an update fared by how each of its changes did."""
-    answers = [next(iter(item.values())) for item in items]
-    failed = [answer for answer in answers if "error" in answer]
-    if not failed:
+def _failure_in(answer: dict[str, Any]) -> M1Error | None:
+    """Tell what a change failed by; None where it was made."""
+    error = answer.get("error")
+    if error is None:
         return None
-    first = failed[0]
-    error = first["error"]
-    failure = _failure(first["status"], error.get("type", ""), error.get("reason", ""))
-    stand = len(answers) - len(failed)
-    if stand:
-        return Unavailable(
-            f"{stand} of {len(answers)} changes were made, then: {failure.message}; "
-            "sending the whole again is harmless"
-        )
-    return failure
+    return Refused(answer["status"], error.get("type", ""), error.get("reason", "")).meant()
 
 
-def _failure(status: int, kind: str, reason: str) -> M1Error:
-    """Give what a refusal by the cluster means to a client."""
-    if kind == _UNREACHABLE:
-        return Unavailable(reason)
-    if kind == _BLOCKED:
-        return Unavailable("the store takes no changes just now: try again")
-    if status == 404:
-        return Unavailable("the store is just being changed: try again")
-    if status in (429, 503):
-        return Unavailable("the cluster is busy: try again")
-    return M1Error(f"OpenSearch refused: {kind}: {reason}")
+def _failure_of(outcomes: Sequence[M1Error | None]) -> M1Error | None:
+    """Tell how an update fared by how each of its changes did."""
+    failures = [failure for failure in outcomes if failure is not None]
+    stand = len(outcomes) - len(failures)
+    if not failures or not stand:
+        return failures[0] if failures else None
+    return Unavailable(
+        f"{stand} of {len(outcomes)} changes were made, then: {failures[0].message}; "
+        "sending the whole again is harmless"
+    )
