@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Three tests at a time: most wait for a server or a disk. The long ones come first, by folder.
+BESIDE := -n 3 --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help serve test torture check bench bench-http cluster fill docs clean
@@ -13,7 +15,7 @@ serve: $(VENV)/.installed ## install, and start a server on ./data with lines to
 	@$(BIN)/m1 serve --quickstart
 
 test: $(VENV)/.tools ## install what tests need, and run them all
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(BESIDE) $(ARGS)
 
 torture: $(VENV)/.tools ## crash, cut and damage it for 45 minutes; as root, else without the power cuts
 	@M1_TORTURE=1 $(BIN)/python -m pytest tests/crash tests/e2e/test_consistency.py \

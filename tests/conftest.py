@@ -14,10 +14,18 @@ import pytest
 from m1.embedded import EmbeddedEngine
 from m1.engine import Engine
 from m1.opensearch import OpenSearchEngine
-from tests.opensearch import Cluster, Missing, cluster
+from tests.opensearch import SOON, Cluster, Missing, cluster
 from tests.oracle import Oracle
 from tests.segmented import SegmentedEngine, tiny_segments
 from tests.serving import Server, serving
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Where tests run beside each other, keep a file's together, and those of the one cluster."""
+    assert isinstance(item, pytest.Function)
+    engine = item.callspec.params.get("engine_name") if hasattr(item, "callspec") else None
+    on_cluster = engine == "opensearch" or "nodes" in item.fixturenames
+    item.add_marker(pytest.mark.xdist_group("cluster" if on_cluster else item.path.name))
 
 
 @pytest.fixture(params=["oracle", "embedded", "segmented", "opensearch"])
@@ -33,7 +41,7 @@ def nodes() -> Iterator[Cluster]:
     """A real cluster of three nodes, shared by many tests; each uses a prefix of its own."""
     with tempfile.TemporaryDirectory(prefix="m1-opensearch-") as directory, ExitStack() as stack:
         try:
-            yield stack.enter_context(cluster(Path(directory), 3))
+            yield stack.enter_context(cluster(Path(directory), 3, SOON))
         except Missing as error:
             pytest.skip(str(error))
 

@@ -22,6 +22,9 @@ from typing import Any
 
 VERSION = "2.19.4"
 START_SECONDS = 120
+OPTIONS = "-Xms1g -Xmx1g"
+SOON = "-Xms512m -Xmx512m -XX:TieredStopAtLevel=1"
+"""Options for nodes that live some minutes: half the work, most of which is compiling, saved."""
 
 _ARTIFACT = f"org.opensearch.distribution.integ-test-zip:opensearch:{VERSION}:zip"
 _COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
@@ -82,7 +85,7 @@ class Node:
             text = text.replace(said, meant)
         options.write_text(text)
 
-    def start(self, seeds: Sequence[Node], heap: str) -> None:
+    def start(self, seeds: Sequence[Node], options: str) -> None:
         """Start the node, or start it again; it is ready when the cluster says so."""
         settings = {
             "cluster.name": "m1-test",
@@ -102,7 +105,7 @@ class Node:
         environment = {
             **os.environ,
             "OPENSEARCH_PATH_CONF": str(self._directory / "config"),
-            "OPENSEARCH_JAVA_OPTS": f"-Xms{heap} -Xmx{heap}",
+            "OPENSEARCH_JAVA_OPTS": options,
             "OPENSEARCH_TMPDIR": str(self._directory / "tmp"),
             "OPENSEARCH_JAVA_HOME": str(java),
         }
@@ -137,7 +140,7 @@ class Node:
 class Cluster:
     """Some nodes that find each other."""
 
-    def __init__(self, directory: Path, count: int = 1, heap: str = "1g") -> None:
+    def __init__(self, directory: Path, count: int = 1, options: str = OPTIONS) -> None:
         """Fetch the distribution and start so many nodes; raises Missing.
 
         The way to the directory must be open to others, as that to `tempfile`'s is.
@@ -145,14 +148,14 @@ class Cluster:
         directory.chmod(0o711)  # the nodes' user is another
         home = distribution(directory)
         ports = _free_ports(2 * count)
-        self._heap = heap
+        self._options = options
         self.nodes = [
             Node(home, directory, f"n{number}", (ports[2 * number], ports[2 * number + 1]))
             for number in range(count)
         ]
         try:
             for node in self.nodes:
-                node.start(self.nodes, heap)
+                node.start(self.nodes, options)
             self.wait_for(count)
         except BaseException:
             self.stop()
@@ -165,7 +168,7 @@ class Cluster:
 
     def restart(self, node: Node) -> None:
         """Start a node again that was killed."""
-        node.start(self.nodes, self._heap)
+        node.start(self.nodes, self._options)
 
     def wait_for(self, count: int, status: str = "yellow") -> None:
         """Wait until so many nodes are together, and all is at least of a status."""
@@ -200,9 +203,9 @@ def call(url: str, verb: str, path: str, body: object = None) -> Any:
 
 
 @contextlib.contextmanager
-def cluster(directory: Path, count: int = 1, heap: str = "1g") -> Iterator[Cluster]:
+def cluster(directory: Path, count: int = 1, options: str = OPTIONS) -> Iterator[Cluster]:
     """Run a cluster for as long as the block lasts."""
-    running = Cluster(directory, count, heap)
+    running = Cluster(directory, count, options)
     try:
         yield running
     finally:

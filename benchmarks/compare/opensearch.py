@@ -23,7 +23,7 @@ from benchmarks.http import LOADERS
 from benchmarks.load import Run, run
 from tests.opensearch import Missing, call, cluster
 
-_HEAP = "4g"
+_JAVA = "-Xms4g -Xmx4g"
 _PAGE = 10_000
 _INDEX = {
     "settings": {
@@ -168,7 +168,7 @@ def running(scratch: Path, items: int) -> Iterator[OpenSearch]:
     directory.mkdir()
     with contextlib.ExitStack() as stack:
         try:
-            nodes = stack.enter_context(cluster(directory, 1, _HEAP))
+            nodes = stack.enter_context(cluster(directory, 1, _JAVA))
         except Missing as error:
             raise NotThere(str(error)) from None
         yield OpenSearch(nodes.urls[0])
