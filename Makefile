@@ -18,8 +18,8 @@ test: $(VENV)/.tools ## install what tests need, and run them all
 	@$(BIN)/python -m pytest $(BESIDE) $(ARGS)
 
 torture: $(VENV)/.tools ## crash, cut and damage it for 45 minutes; as root, else without the power cuts
-	@M1_TORTURE=1 $(BIN)/python -m pytest tests/crash tests/e2e/test_consistency.py \
-	    tests/e2e/test_resources.py -v -s --durations=0 $(ARGS)
+	@M1_TORTURE=1 $(BIN)/python -m pytest $(BESIDE) tests/crash tests/property \
+	    tests/e2e/test_consistency.py tests/e2e/test_resources.py -v -s --durations=0 $(ARGS)
 
 check: $(VENV)/.tools ## format, lint and types
 	@$(BIN)/ruff format --check .

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.crash.places import until
+from tests.waiting import until
 
 
 class Failing(NamedTuple):

@@ -7,12 +7,13 @@ import os
 import shutil
 import struct
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from tests.waiting import until
 
 _EXT4_IOC_SHUTDOWN = 0x8004587D
 _WITHOUT_FLUSH = 2
@@ -96,11 +97,3 @@ def must_be_root(*commands: str) -> None:
     for command in commands:
         if shutil.which(command) is None:
             pytest.skip(f"there is no {command} here")
-
-
-def until(true: Callable[[], object], problem: str, seconds: float = 10) -> None:
-    """Wait until something is true, but not for ever."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, problem
-        time.sleep(0.01)

@@ -18,9 +18,9 @@ from pathlib import Path
 import pytest
 
 from tests.crash.injected import failing
-from tests.crash.places import until
 from tests.crash.test_kill import WRITERS, Writer, faults
 from tests.serving import Server
+from tests.waiting import until
 
 FATAL = [
     ("fdatasync,fsync", "EIO"),

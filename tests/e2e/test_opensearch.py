@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,36 +13,13 @@ from uuid import uuid4
 
 import pytest
 
+from tests.clustered import SEEN_SECONDS, Two
 from tests.e2e.curl import found, fresh, ids, refused, session, update, upsert
 from tests.opensearch import Cluster, call
 from tests.serving import Server
+from tests.waiting import until
 
-SEEN_SECONDS = 1.0
 RESUMED_SECONDS = 10.0
-
-
-def until(condition: Callable[[], bool], seconds: float) -> None:
-    """Wait for a condition, with a limit."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"this did not happen within {seconds} s"
-        time.sleep(0.02)
-
-
-class Two:
-    """Two servers over one cluster, with a prefix of their own."""
-
-    def __init__(self, stack: ExitStack, directory: Path, urls: list[str]) -> None:
-        self.flags = [
-            *("--engine", "opensearch", "--opensearch", ",".join(urls)),
-            *("--opensearch-prefix", f"t{uuid4().hex[:12]}"),
-        ]
-        self.one, self.other = (
-            Server(directory / name / "data", *self.flags, home=directory / name / "home")
-            for name in ("one", "other")
-        )
-        stack.callback(self.one.stop)
-        stack.callback(self.other.stop)
 
 
 @pytest.fixture(scope="module")
@@ -51,14 +27,13 @@ def two(nodes: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tw
     """Two servers with one user, whose token both take."""
     with ExitStack() as stack:
         servers = Two(stack, tmp_path_factory.mktemp("two"), nodes.urls)
-        servers.one.log_in()
-        servers.other.token = servers.one.token
+        servers.log_in()
         yield servers
 
 
 def test_what_one_server_acknowledged_the_other_finds_next(two: Two) -> None:
-    store = fresh(two.one)
-    until(lambda: store in two.other.call("session/list").text, SEEN_SECONDS)
+    store = "seen"
+    two.add_store(store, 1, 1)
     for n in range(30):
         writer, reader = (two.one, two.other) if n % 2 else (two.other, two.one)
         upsert(writer, store, session("a", n=n))
@@ -69,13 +44,13 @@ def test_what_one_server_acknowledged_the_other_finds_next(two: Two) -> None:
 def test_users_and_settings_of_one_server_are_seen_on_the_other(two: Two) -> None:
     user: dict[str, Any] = {"username": "guest", "password": "a-password"}
     assert two.one.call("user/add", **user, rights="get").status == 204
-    until(lambda: "guest" in two.other.call("user/list").text, SEEN_SECONDS)
+    until(lambda: "guest" in two.other.call("user/list").text, "no user", SEEN_SECONDS)
     token = two.other.call("auth", **user).text
     assert two.one.call("session/list", token=token).status == 200
     assert two.one.call("user/remove", username="guest").status == 204
-    until(lambda: two.other.call("session/list", token=token).status == 401, SEEN_SECONDS)
+    until(lambda: two.other.call("session/list", token=token).status == 401, "in", SEEN_SECONDS)
     assert two.other.call("system/password-min-length", value="9").status == 204
-    until(lambda: two.one.call("system/password-min-length").text == "9", SEEN_SECONDS)
+    until(lambda: two.one.call("system/password-min-length").text == "9", "not 9", SEEN_SECONDS)
     assert two.one.call("system/password-min-length", value="8").status == 204
 
 
@@ -109,17 +84,14 @@ def test_a_store_is_re_keyed_renamed_and_dropped(two: Two) -> None:
 
 
 def test_the_users_lines_go_on_when_a_node_is_killed(two: Two, nodes: Cluster) -> None:
-    assert two.one.call("session/add", store="stash", shards=2, replicas=2).status == 204
-    until(lambda: len(healthy(two.one)) == 4, 30)
+    two.add_store("stash", 2, 2)
+    until(lambda: len(healthy(two.one)) == 4, "copies are missing", 30)
     upsert(two.one, "stash", *[session(f"s{n}", n=n) for n in range(500)])
     lost = nodes.nodes[2]
     lost.kill()
     try:
-        killed = time.monotonic()
-        until(lambda: update(two.one, "stash", new(1)).status == 204, RESUMED_SECONDS)
-        until(lambda: update(two.other, "stash", new(2)).status == 204, RESUMED_SECONDS)
-        answered = time.monotonic() - killed
-        print(f"updates go on {answered:.1f} s after a node was killed")  # noqa: T201
+        until(lambda: update(two.one, "stash", new(1)).status == 204, "no update", RESUMED_SECONDS)
+        until(lambda: update(two.other, "stash", new(2)).status == 204, "none", RESUMED_SECONDS)
         assert len(found(two.other, "stash", rows=1_000)) == 502
     finally:
         nodes.restart(lost)

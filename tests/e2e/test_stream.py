@@ -10,7 +10,7 @@ import re
 import socket
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -19,6 +19,7 @@ import pytest
 
 from tests.e2e.curl import fresh, ids, refused, session, update, upsert
 from tests.serving import Server, serving
+from tests.waiting import until
 
 LARGE, SMALL = 30_000, 1_500
 FEW_DEAD = 1_000
@@ -56,7 +57,7 @@ class Reader:
         self.text += self.answer.read()
         return json.loads(self.text)
 
-    def leave(self) -> None:
+    def close(self) -> None:
         """Close the connection, whatever was read."""
         self.answer.close()
         self._connection.close()
@@ -65,15 +66,7 @@ class Reader:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.leave()
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for a condition, with a limit."""
-    end = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < end, "this did not happen in time"
-        os.sched_yield()
+        self.close()
 
 
 def items(count: int, of: int = SMALL, **values: Any) -> list[dict[str, Any]]:
@@ -215,8 +208,8 @@ def test_a_reader_who_leaves_frees_the_connection(own: Server, large: str) -> No
         reader.take(1_000)
     assert sockets(own) > 20
     for reader in readers:
-        reader.leave()
-    until(lambda: sockets(own) < 10)
+        reader.close()
+    until(lambda: sockets(own) < 10, "connections stay")
     assert own.call("ping").status == 200
 
 
@@ -230,10 +223,10 @@ def test_a_reader_who_leaves_lets_go_of_a_dropped_store(
         assert own.call("session/drop", store=small).status == 204
         assert own.call("ping").status == 200
         assert has_table(data, table)
-        reader.leave()
+        reader.close()
         assert own.call("ping").status == 200
         assert has_table(data, table)
-    until(lambda: not has_table(data, table))
+    until(lambda: not has_table(data, table), "the table stays")
 
 
 def test_a_reader_who_leaves_lets_go_of_replaced_items(own: Server, data: Path, small: str) -> None:
@@ -249,7 +242,7 @@ def test_a_reader_who_leaves_lets_go_of_replaced_items(own: Server, data: Path, 
         reader.take(1_000)
         upsert(own, small, *items(SMALL, v=2))
         assert rows() >= 2 * SMALL
-    until(lambda: rows() <= SMALL + FEW_DEAD)
+    until(lambda: rows() <= SMALL + FEW_DEAD, "dead rows stay")
 
 
 # --- one query is one moment ---
@@ -291,7 +284,7 @@ def test_a_stream_finishes_though_the_store_is_dropped(own: Server, data: Path, 
         assert own.call("session/add", store=small, shards=1, replicas=1).status == 204
         upsert(own, small, session("new"))
         check_whole(reader.rest(), SMALL)
-    until(lambda: not has_table(data, table))
+    until(lambda: not has_table(data, table), "the table stays")
     assert ids(own, small) == ["new"]
 
 

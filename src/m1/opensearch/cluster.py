@@ -1,14 +1,15 @@
 """Calls to the nodes of a cluster, and what their failures mean.
 
-The client's own retries are off: it would repeat an update that was carried out already
-over a newer one. What only reads is tried on other nodes for a while; what changes is
-tried again only where the node was never reached.
+The client's own retries are off: it would repeat what must not be. What may be repeated,
+reads and changes that carry a version, is tried on other nodes for a while; what may not be,
+only where the node was never reached.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,14 +24,14 @@ from opensearchpy.serializer import Serializer
 
 from m1.errors import BadQuery, M1Error, Unavailable
 
+_log = logging.getLogger("m1")
 logging.getLogger("opensearch").setLevel(logging.CRITICAL)  # it would log what clients sent
 
 _ANSWER_SECONDS = 25.0
 """After so long a call is given up, whatever was tried."""
 _PAUSE_SECONDS = 0.2
 _BLOCKED = "cluster_block_exception"
-_BUSY = (429, 502, 503, 504)
-_RETRY_AFTER = 2
+_BUSY = 429
 
 
 class Refused(Exception):
@@ -50,7 +51,7 @@ class Refused(Exception):
             return Unavailable("the store takes no changes just now: try again")
         if self.status == 404:
             return Unavailable("the store is just being changed: try again")
-        if self.status in _BUSY:
+        if _may_pass(self.status):
             return Unavailable("the cluster is busy: try again")
         return M1Error(f"OpenSearch refused: {self.kind}: {self.reason}")
 
@@ -75,35 +76,56 @@ class _Json(Serializer):
 
 
 class Cluster:
-    """The nodes of one cluster."""
+    """The nodes of one cluster: one of them is called, until it fails, then the next."""
 
     def __init__(self, urls: Sequence[str], user: tuple[str, str] | None = None) -> None:
-        self._client = AsyncOpenSearch(
-            hosts=list(urls),
-            http_auth=user,
-            serializer=_Json(),
-            max_retries=0,
-            retry_on_timeout=False,
-            pool_maxsize=64,
-        )
+        self.moves = 0
+        """How often another node took over: what two nodes say may be of two moments."""
+        self._nodes = [
+            AsyncOpenSearch(
+                hosts=[url],
+                http_auth=user,
+                serializer=_Json(),
+                max_retries=0,
+                retry_on_timeout=False,
+                pool_maxsize=64,
+            )
+            for url in urls
+        ]
+        random.shuffle(self._nodes)  # servers begin at different nodes
 
-    async def read(self, verb: str, path: str, body: Any = None, **params: str) -> Any:
-        """Call what changes nothing; raises Refused, or Unavailable after some tries."""
-        return await self._call(verb, path, body, params, repeatable=True)
+    async def read(
+        self,
+        verb: str,
+        path: str,
+        body: Any = None,
+        seconds: float = _ANSWER_SECONDS,
+        **params: str,
+    ) -> Any:
+        """Call what may be repeated; raises Refused, or Unavailable after some tries."""
+        return await self._call(verb, path, body, params, seconds=seconds, repeatable=True)
 
     async def change(self, verb: str, path: str, body: Any = None, **params: str) -> Any:
-        """Call what changes something; raises Refused, or Unavailable: it may stand or not."""
-        return await self._call(verb, path, body, params, repeatable=False)
+        """Call what may not be; raises Refused, or Unavailable: it may stand or not."""
+        return await self._call(verb, path, body, params, seconds=_ANSWER_SECONDS, repeatable=False)
 
     async def _call(
-        self, verb: str, path: str, body: Any, params: Mapping[str, str], repeatable: bool
+        self,
+        verb: str,
+        path: str,
+        body: Any,
+        params: Mapping[str, str],
+        *,
+        seconds: float,
+        repeatable: bool,
     ) -> Any:
-        deadline = time.monotonic() + _ANSWER_SECONDS
+        deadline = time.monotonic() + seconds
         while True:
-            left = max(deadline - time.monotonic(), 1.0)
+            node, left = self._nodes[0], deadline - time.monotonic()
+            limit = left / 2 if repeatable and len(self._nodes) > 1 else left
             try:
-                return await self._client.transport.perform_request(
-                    verb, path, params={**params, "request_timeout": left}, body=body
+                return await node.transport.perform_request(
+                    verb, path, params={**params, "request_timeout": max(limit, 0.5)}, body=body
                 )
             except NodeUnreachable as error:
                 failure: Exception = error
@@ -112,15 +134,32 @@ class Cluster:
                 failure, again = _failure_of(error), repeatable
                 if isinstance(failure, Refused):
                     raise failure from error
-            if not again or time.monotonic() > deadline:
-                raise Unavailable(
-                    "the cluster does not answer just now: try again", retry_after=_RETRY_AFTER
-                ) from failure
+            self._leave(node)
+            if not again or time.monotonic() + _PAUSE_SECONDS > deadline:
+                _log.warning("the cluster failed: %s %s", verb, _named(failure))
+                raise Unavailable("the cluster does not answer just now: try again") from failure
             await asyncio.sleep(_PAUSE_SECONDS)
+
+    def _leave(self, node: AsyncOpenSearch) -> None:
+        if self._nodes[0] is node:
+            self._nodes.append(self._nodes.pop(0))
+            self.moves += 1
 
     async def close(self) -> None:
         """Let go of all connections."""
-        await self._client.close()
+        for node in self._nodes:
+            await node.close()
+
+
+def _may_pass(status: int) -> bool:
+    """Tell whether a status is of trouble in the cluster: what is wrong with a call is 4xx."""
+    return status == _BUSY or status >= 500
+
+
+def _named(failure: Exception) -> str:
+    """Name a failure for the log, without what clients sent."""
+    said = failure.args[:2] if isinstance(failure, TransportError) else ()
+    return " ".join(map(str, (type(failure).__name__, *said)))
 
 
 def _failure_of(error: TransportError) -> Exception:
@@ -128,7 +167,7 @@ def _failure_of(error: TransportError) -> Exception:
     status = error.status_code
     if not isinstance(status, int):
         return error
-    if status in _BUSY:
+    if _may_pass(status):
         return error
     said = error.info.get("error") if isinstance(error.info, dict) else None
     cause = said if isinstance(said, dict) else {}

@@ -7,10 +7,12 @@ came, shared by all who wait, on whichever server. So what was acknowledged is f
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from m1.engine import Change, Check, Page, Saved
@@ -21,12 +23,15 @@ from m1.opensearch.joined import Shared
 from m1.opensearch.mapping import META, index_of
 from m1.opensearch.pages import Reading
 from m1.opensearch.space import Space
+from m1.opensearch.versions import Versions
 from m1.query.plan import Plan, SortKey
 
 _log = logging.getLogger("m1")
 
 _MAJORS = ("2", "3")
 _START_SECONDS = 30
+_CALL_SECONDS = 28.0
+"""Who waits for longer, for others too, is told to try again."""
 _CATALOG_SECONDS = 0.5
 """How old the catalog may be that is used."""
 _CATALOG_INDEX = {
@@ -42,6 +47,7 @@ class OpenSearchEngine:
         """Use `open`."""
         self._cluster = cluster
         self._prefix = prefix
+        self._versions = Versions()
         self._spaces: dict[str, Space] = {}
         self._background = Background()
         self._saved = Saved(b"", 0)
@@ -69,17 +75,17 @@ class OpenSearchEngine:
 
     async def _introduction(self, urls: Sequence[str]) -> Any:
         """Give how the cluster introduces itself; it may be starting just as we are."""
-        deadline = time.monotonic() + _START_SECONDS
-        while True:
-            try:
-                return await self._cluster.read("GET", "/")
-            except Unavailable:
-                if time.monotonic() > deadline:
-                    raise StartError(
-                        f"no cluster answered at {', '.join(urls)} for {_START_SECONDS} seconds: "
-                        "start it, or correct --opensearch"
-                    ) from None
-                _log.warning("no cluster answers at %s yet: trying on", ", ".join(urls))
+        with suppress(Unavailable):
+            return await self._cluster.read("GET", "/", seconds=1)
+        where = ", ".join(urls)
+        _log.warning("no cluster answers at %s yet: trying for %d s", where, _START_SECONDS)
+        try:
+            return await self._cluster.read("GET", "/", seconds=_START_SECONDS)
+        except Unavailable:
+            raise StartError(
+                f"no cluster answered at {where} for {_START_SECONDS} s: "
+                "start it, or correct --opensearch"
+            ) from None
 
     async def _check_cluster(self, said: Any) -> None:
         """Raise StartError for a cluster that is not ours to use."""
@@ -159,7 +165,8 @@ class OpenSearchEngine:
         space = self._spaces.get(uid)
         if space is None:
             index = f"{self._prefix}-items-{uid}"
-            space = self._spaces[uid] = Space(self._cluster, index, f"{self._prefix}-space-{uid}")
+            alias = f"{self._prefix}-space-{uid}"
+            space = self._spaces[uid] = Space(self._cluster, self._versions, index, alias)
         return space
 
     async def create_space(self, uid: str, shards: int, replicas: int) -> None:
@@ -189,17 +196,24 @@ class OpenSearchEngine:
 
     async def update(self, uid: str, changes: Sequence[Change]) -> None:
         """See Engine, but not all or nothing: what failed half way says how far it came."""
-        if changes:
-            await self._space(uid).update(changes)
+        async with _in_time():
+            if changes:
+                await self._space(uid).update(changes)
 
     async def query(
         self, uid: str, plan: Plan, order: Sequence[SortKey], start: int, rows: int
     ) -> Page:
         """See Engine."""
         space = self._space(uid)
-        await space.refreshes.after_now()
         reading = Reading(self._cluster, space.alias, plan, order, self._background)
-        return await reading.page(start, rows)
+        async with _in_time():
+            while True:
+                moves = self._cluster.moves
+                await space.refreshes.after_now()
+                page = await reading.page(start, rows)
+                if moves == self._cluster.moves:  # else a node was read that did not refresh
+                    return page
+                page.close()
 
     # --- health and end ---
 
@@ -226,6 +240,15 @@ class OpenSearchEngine:
             await space.idle()
         await self._background.close()
         await self._cluster.close()
+
+
+@asynccontextmanager
+async def _in_time() -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(_CALL_SECONDS):
+            yield
+    except TimeoutError:
+        raise Unavailable("the cluster does not answer just now: try again") from None
 
 
 def _primary_first(copy: dict[str, Any]) -> tuple[str, int, str]:

@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from typing import Any
+from urllib.parse import unquote
 
 from m1.engine import Put
 from m1.terms import SORTED_CHARACTERS
@@ -36,9 +37,9 @@ def field_of(path: str) -> str:
     return _SPECIAL.sub(lambda found: f"%{ord(found[0]):02X}", path).replace(".", "/") or "%"
 
 
-def paths_with_fields(put: Put) -> set[str]:
-    """Give the paths of an item that need fields of their own."""
-    return {path for path, leaf in put.flat.leaves() if leaf.text is not None}
+def path_of(field: str) -> str:
+    """Give the path that a field name is made of."""
+    return unquote(field.replace("/", ".")) if field != "%" else ""
 
 
 def document_of(put: Put) -> dict[str, Any]:
@@ -77,6 +78,7 @@ def index_of(shards: int, replicas: int, alias: str) -> dict[str, Any]:
             "index.number_of_shards": shards,
             "index.number_of_replicas": replicas - 1,
             "index.refresh_interval": "30s",
+            "index.gc_deletes": "5m",  # so long a removal outweighs an older put
             "index.max_regex_length": MAX_REGEX,
             "index.mapping.total_fields.limit": 3 * MAX_FIELD_PATHS + 1_000,
         },

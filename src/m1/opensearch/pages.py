@@ -23,6 +23,10 @@ _AT_ONCE = 100
 _WINDOW = 10_000
 """OpenSearch skips no further than so many, and gives no more in one page."""
 _BATCH_BYTES = 1024 * 1024
+_PRIMARY = "_primary"
+"""Which copy is read: another may have fallen behind without knowing, on a node that was frozen."""
+_LOST_SECONDS = 15.0
+"""After so long without the next page, the node with the point in time is taken for gone."""
 _KEPT = "5m"
 """How long a point in time outlives the last page that was asked for."""
 
@@ -67,16 +71,18 @@ class Reading:
     async def page(self, start: int, rows: int) -> Page:
         """Give the page; raises BadQuery or Unavailable."""
         if rows <= _AT_ONCE and start + rows <= _WINDOW:
-            hits = await self.search(f"/{self._alias}/_search", {"size": rows, "from": start})
+            hits = await self.search(
+                f"/{self._alias}/_search", {"size": rows, "from": start}, preference=_PRIMARY
+            )
             return Page.at_once(hits.total.value, _bodies(hits))
         return await self._streamed(start, rows)
 
-    async def search(self, path: str, more: dict[str, Any]) -> _Hits:
+    async def search(self, path: str, more: dict[str, Any], **params: Any) -> _Hits:
         """Ask for some; the count comes with the first page alone."""
         body = {**self._body, "track_total_hits": True, **more}
         with refusals_told():
             answer = await self._cluster.read(
-                "POST", path, body, allow_partial_search_results="false"
+                "POST", path, body, allow_partial_search_results="false", **params
             )
         return msgspec.convert(answer["hits"], _Hits)
 
@@ -89,6 +95,7 @@ class Reading:
                 f"/{self._alias}/_search/point_in_time",
                 keep_alive=_KEPT,
                 allow_partial_pit_creation="false",
+                preference=_PRIMARY,
             )
         point = _Point(self, opened["pit_id"])
         try:
@@ -142,7 +149,7 @@ class _Point:
             more |= {"search_after": self._after, "track_total_hits": False}
         if skip:
             more["_source"] = False
-        hits = await self._reading.search("/_search", more)
+        hits = await self._reading.search("/_search", more, seconds=_LOST_SECONDS)
         if hits.hits:
             self._after = hits.hits[-1].sort
         return hits

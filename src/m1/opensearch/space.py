@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
-from itertools import chain, islice
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -13,53 +12,123 @@ from m1.engine import Change, Put
 from m1.errors import BadRequest, M1Error, Unavailable
 from m1.opensearch.cluster import Cluster, Refused, refusals_told
 from m1.opensearch.joined import Joined, Shared
-from m1.opensearch.mapping import MAX_FIELD_PATHS, document_of, field_of, paths_with_fields
+from m1.opensearch.mapping import MAX_FIELD_PATHS, document_of, path_of
+from m1.opensearch.versions import CONFLICT, Versions
 
 _BULK_BYTES = 1024 * 1024
+_PRIMARY_SECONDS = "10s"
+"""So long a node waits for a shard that has no primary just now."""
 
-Update = Sequence[bytes]
-"""Changes as they are written in a bulk."""
+
+class _Write:
+    """One change as it is written, and how it fares."""
+
+    def __init__(self, change: Change, version: int) -> None:
+        document = document_of(change) if isinstance(change, Put) else None
+        self.fields: Iterable[str] = document["s"] if document else ()
+        self.version = version
+        self.pending = True
+        self.failure: M1Error | None = None
+        self._id = change.id
+        self._document = msgspec.json.encode(document) if document else b""
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it is in a bulk."""
+        return len(self._document) + len(self._id) + 100
+
+    def lines(self) -> bytes:
+        """Give its lines in a bulk."""
+        place = {"_id": self._id, "version": self.version, "version_type": "external"}
+        if not self._document:
+            return msgspec.json.encode({"delete": place}) + b"\n"
+        return b"%b\n%b\n" % (msgspec.json.encode({"index": place}), self._document)
+
+    def end(self, failure: M1Error | None = None) -> None:
+        """Take note that it was made, or failed."""
+        self.pending, self.failure = False, failure
+
+
+class _Update:
+    """The writes of one update; `wanted` while somebody waits for it."""
+
+    def __init__(self, writes: Sequence[_Write]) -> None:
+        self.writes = writes
+        self.wanted = True
+
+    def pending(self) -> list[_Write]:
+        """Give what is still to be written."""
+        return [write for write in self.writes if write.pending] if self.wanted else []
+
+    def failure(self) -> M1Error | None:
+        """Tell how the whole fared."""
+        failures = [write.failure for write in self.writes if write.failure]
+        stand = len(self.writes) - len(failures)
+        if not failures or not stand:
+            return failures[0] if failures else None
+        return Unavailable(
+            f"{stand} of {len(self.writes)} changes were made, then: {failures[0].message}; "
+            "sending the whole again is harmless"
+        )
 
 
 class Space:
     """The index of one space, as far as this server uses it."""
 
-    def __init__(self, cluster: Cluster, index: str, alias: str) -> None:
+    def __init__(self, cluster: Cluster, versions: Versions, index: str, alias: str) -> None:
         self.alias = alias
         self.index = index
         self._cluster = cluster
+        self._versions = versions
         self._fields: set[str] = set()
-        self._updates: Joined[Update] = Joined(self._write, _BULK_BYTES)
+        self._updates: Joined[_Update] = Joined(self._write, _BULK_BYTES)
         self.refreshes = Shared(self._refresh)
 
     async def update(self, changes: Sequence[Change]) -> None:
         """Apply changes; see Engine."""
-        await self._check_fields(changes)
-        lines = [_lines_of(change) for change in changes]
-        await self._updates.do(lines, sum(map(len, lines)))
+        first = self._versions.take(len(changes))
+        update = _Update([_Write(change, first + n) for n, change in enumerate(changes)])
+        await self._check_fields(update.writes)
+        try:
+            await self._updates.do(update, sum(write.size for write in update.writes))
+        finally:
+            update.wanted = False
 
-    async def _write(self, updates: Sequence[Update]) -> list[Exception | None]:
+    async def _write(self, updates: Sequence[_Update]) -> list[Exception | None]:
         """Write some updates together; gives how each fared."""
-        outcomes: list[M1Error | None] = []
-        for some in _cut(list(chain.from_iterable(updates))):
-            outcomes += await self._bulk(some)
-        each = iter(outcomes)
-        return [_failure_of(list(islice(each, len(lines)))) for lines in updates]
+        while writes := [write for update in updates for write in update.pending()]:
+            for some in _cut(writes):
+                await self._bulk(some)
+        return [update.failure() for update in updates]
 
-    async def _bulk(self, lines: Sequence[bytes]) -> list[M1Error | None]:
-        """Write some changes in one call; gives what each failed by, a failed call for all."""
+    async def _bulk(self, writes: Sequence[_Write]) -> None:
+        """Write some changes in one call; where it fails, all of them did."""
         try:
             with refusals_told():
-                answer = await self._cluster.change(
+                answer = await self._cluster.read(  # their versions make it repeatable
                     "POST",
                     f"/{self.alias}/_bulk",
-                    b"".join(lines),
+                    b"".join(write.lines() for write in writes),
                     require_alias="true",
+                    timeout=_PRIMARY_SECONDS,
                     filter_path="items.*.status,items.*.error",
                 )
         except M1Error as error:
-            return [error] * len(lines)
-        return [_failure_in(*item.values()) for item in answer["items"]]
+            for write in writes:
+                write.end(error)
+            return
+        for write, item in zip(writes, answer["items"], strict=True):
+            (said,) = item.values()
+            self._end(write, said["status"], said.get("error"))
+
+    def _end(self, write: _Write, status: int, error: Any) -> None:
+        if error is None:
+            write.end()
+        elif error["type"] == CONFLICT:
+            self._versions.learn(error["reason"])
+            write.version = self._versions.take()
+        else:
+            write.end(Refused(status, error["type"], error["reason"]).meant())
 
     async def _refresh(self) -> None:
         with refusals_told():
@@ -69,21 +138,20 @@ class Space:
 
     # --- the limit of paths ---
 
-    async def _check_fields(self, changes: Sequence[Change]) -> None:
+    async def _check_fields(self, writes: Sequence[_Write]) -> None:
         """Raise BadRequest where an update would go beyond the paths that a space may have."""
-        new = _new_paths(changes, self._fields)
-        if not new:
+        asked = {field for write in writes for field in write.fields}
+        if asked <= self._fields:
             return
         self._fields |= await self._mapped_fields()
-        if len(self._fields) + len(new) > MAX_FIELD_PATHS:
-            new = _new_paths(changes, self._fields)
-            room = max(MAX_FIELD_PATHS - len(self._fields), 0)
-            if len(new) > room:
-                raise BadRequest(
-                    f"the path {sorted(new)[room]} is one too many: on OpenSearch a store may "
-                    f"have {MAX_FIELD_PATHS} different paths"
-                )
-        self._fields |= {field_of(path) for path in new}
+        new = asked - self._fields
+        room = max(MAX_FIELD_PATHS - len(self._fields), 0)
+        if len(new) > room:
+            raise BadRequest(
+                f"the path {sorted(map(path_of, new))[room]} is one too many: on OpenSearch a "
+                f"store may have {MAX_FIELD_PATHS} different paths"
+            )
+        self._fields |= new
 
     async def _mapped_fields(self) -> set[str]:
         with refusals_told():
@@ -116,49 +184,12 @@ class Space:
             await self._updates.idle()
 
 
-def _new_paths(changes: Sequence[Change], known: set[str]) -> set[str]:
-    return {
-        path
-        for change in changes
-        if isinstance(change, Put)
-        for path in paths_with_fields(change)
-        if field_of(path) not in known
-    }
-
-
-def _lines_of(change: Change) -> bytes:
-    if isinstance(change, Put):
-        head = msgspec.json.encode({"index": {"_id": change.id}})
-        return b"%b\n%b\n" % (head, msgspec.json.encode(document_of(change)))
-    return msgspec.json.encode({"delete": {"_id": change.id}}) + b"\n"
-
-
-def _cut(lines: list[bytes]) -> Iterator[list[bytes]]:
-    """Cut changes into calls of some size; one that is larger is a call of its own."""
+def _cut(writes: list[_Write]) -> Iterator[list[_Write]]:
+    """Cut writes into calls of some size; one that is larger is a call of its own."""
     begin = size = 0
-    for end, line in enumerate(lines):
-        if size and size + len(line) > _BULK_BYTES:
-            yield lines[begin:end]
+    for end, write in enumerate(writes):
+        if size and size + write.size > _BULK_BYTES:
+            yield writes[begin:end]
             begin, size = end, 0
-        size += len(line)
-    yield lines[begin:]
-
-
-def _failure_in(answer: dict[str, Any]) -> M1Error | None:
-    """Tell what a change failed by; None where it was made."""
-    error = answer.get("error")
-    if error is None:
-        return None
-    return Refused(answer["status"], error.get("type", ""), error.get("reason", "")).meant()
-
-
-def _failure_of(outcomes: Sequence[M1Error | None]) -> M1Error | None:
-    """Tell how an update fared by how each of its changes did."""
-    failures = [failure for failure in outcomes if failure is not None]
-    stand = len(outcomes) - len(failures)
-    if not failures or not stand:
-        return failures[0] if failures else None
-    return Unavailable(
-        f"{stand} of {len(outcomes)} changes were made, then: {failures[0].message}; "
-        "sending the whole again is harmless"
-    )
+        size += write.size
+    yield writes[begin:]
