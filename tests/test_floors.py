@@ -13,11 +13,11 @@ import pytest
 HOUSE = Path(__file__).parents[1] / "src" / "m1"
 
 FLOORS = [
-    ["errors"],
+    ["errors", "progress"],
     ["values", "pretty"],
     ["jsontext", "environments", "query"],
     ["paths", "client"],
-    ["terms"],
+    ["terms", "copy"],
     ["engine"],
     ["catalog", "embedded", "opensearch"],
     ["access"],

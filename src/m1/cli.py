@@ -23,6 +23,7 @@ m1 <environment> <endpoint> [-parameter value ...]   call an endpoint
 m1 auth <environment> -username U [-password P]      log in; later calls use the token
 m1 environments [add NAME URL | remove NAME]         list, add and remove environments
 m1 serve [--quickstart] [--data DIR] ...             run a server (m1 serve --help)
+m1 copy <environment> -store S -to <environment>     copy a store, and compare (m1 copy --help)
 m1 backup --to FILE | restore --from FILE            copy a server's data, bring it back
 m1 check | repair --accept-loss                      look for damage, save what is intact
 m1 help [endpoint]                                   say more
@@ -33,7 +34,14 @@ input, @FILE from a file. M1_TOKEN in the environment goes before the token that
 Exit codes: 0 answered, 1 the server refused, 2 misuse, 3 no connection or a broken answer."""
 
 _DATA_COMMANDS = ("backup", "restore", "check", "repair")
-_COMMANDS = ("auth", "environments", "serve", "help", *_DATA_COMMANDS)
+_COPY_USAGE = """\
+m1 copy <environment> -store S -to <environment> [-as NAME] [-shards N] [-replicas N]
+
+Copies the items that a store has at one moment into a new store, of the same name, key, shards and
+replicas where nothing else is said, and compares: by count, and by a checksum over all items in
+order. Items keep their _m1 but for session.lastUpdated. The rights needed: sessionQuery and get
+there, admin, sessionUpdate and sessionQuery here; log in to both with m1 auth."""
+_COMMANDS = ("auth", "environments", "copy", "serve", "help", *_DATA_COMMANDS)
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
@@ -73,6 +81,10 @@ def _run(arguments: Sequence[str]) -> int:
             return run(command, rest)
         case ["environments", *rest]:
             _environments(rest)
+        case ["copy", "--help" | "-h"]:
+            print(_COPY_USAGE)
+        case ["copy", environment, *rest]:
+            _copy(environment, _parameters(rest))
         case ["auth", environment, *rest]:
             _auth(environment, _parameters(rest))
         case [environment, endpoint, *rest]:
@@ -155,6 +167,18 @@ def _auth(name: str, parameters: dict[str, str]) -> None:
     answer = call(replace(environment, token=""), "auth", parameters)
     environments.save(name, environment.url, b"".join(answer.body).decode())
     print(f"m1: logged in to {name} as {parameters['username']}", file=sys.stderr)
+
+
+def _copy(name: str, parameters: dict[str, str]) -> None:
+    from m1.copy import Place, copy_store
+
+    known = {"store", "to", "as", "shards", "replicas"}
+    if not {"store", "to"} <= parameters.keys() <= known:
+        raise Misuse(_COPY_USAGE.splitlines()[0])
+    find, store = Environments().find, parameters.pop("store")
+    other, new = parameters.pop("to"), parameters.pop("as", store)
+    source, target = Place(name, find(name), store), Place(other, find(other), new)
+    copy_store(source, target, parameters, lambda text: print(text, file=sys.stderr, flush=True))
 
 
 def _environments(arguments: Sequence[str]) -> None:

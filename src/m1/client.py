@@ -22,46 +22,61 @@ _READ_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A successful answer: its type, and its body as it arrives."""
+    """A successful answer: its type, how many items it says there are, its body as it arrives."""
 
     content_type: str
+    count: int
     body: Iterator[bytes]
 
 
-def call(environment: Environment, endpoint: str, parameters: Mapping[str, str]) -> Answer:
-    """Call an endpoint.
+def call(
+    environment: Environment,
+    endpoint: str,
+    parameters: Mapping[str, str] | bytes,
+    accept: str = "*/*",
+) -> Answer:
+    """Call an endpoint with parameters by name, or with a JSON text that holds them.
 
     Raises the server's own error where it refuses, NoConnection where it cannot be reached
     or the answer breaks off, also while `body` is read.
     """
     verb = "POST" if parameters else "GET"
     try:
-        response = _send(environment, verb, endpoint, parameters)
+        response = _send(environment, verb, endpoint, parameters, accept)
         allowed = response.getheader("Allow", "")
         if response.status == 405 and allowed and verb not in allowed:
             response.read()
-            response = _send(environment, allowed.split(",")[0], endpoint, parameters)
+            response = _send(environment, allowed.split(",")[0], endpoint, parameters, accept)
         if response.status >= 300:
             raise _refusal(response)
     except (OSError, http.client.HTTPException) as error:
         raise NoConnection(f"cannot reach {environment.url}: {_reason(error)}") from None
-    return Answer(response.getheader("Content-Type", ""), _body(response))
+    count = int(response.getheader("m1-count", "0"))
+    return Answer(response.getheader("Content-Type", ""), count, _body(response))
 
 
 def _send(
-    environment: Environment, verb: str, endpoint: str, parameters: Mapping[str, str]
+    environment: Environment,
+    verb: str,
+    endpoint: str,
+    parameters: Mapping[str, str] | bytes,
+    accept: str,
 ) -> http.client.HTTPResponse:
     connection, base = _connected(environment.url)
-    form = urlencode(parameters)
+    is_json = isinstance(parameters, bytes)
+    body = parameters if isinstance(parameters, bytes) else urlencode(parameters)
     target = f"{base}/{quote(endpoint.strip('/'))}"
-    headers = {"m1-auth-token": environment.token} if environment.token else {}
+    headers = {"Accept": accept}
+    if environment.token:
+        headers["m1-auth-token"] = environment.token
     if not environment.token.isascii() or not environment.token.isprintable():
         raise Misuse("the token has characters that no token has: log in again")
     if verb == "GET":
-        connection.request(verb, f"{target}?{form}" if form else target, headers=headers)
+        connection.request(verb, f"{target}?{body!s}" if body else target, headers=headers)
     else:
-        headers["Content-Type"] = "application/x-www-form-urlencoded"
-        connection.request(verb, target, body=form, headers=headers)
+        kind = "json" if is_json else "x-www-form-urlencoded"
+        headers["Content-Type"] = f"application/{kind}"
+        connection.request(verb, target, body=body, headers=headers)
     return connection.getresponse()
 
 
@@ -87,7 +102,8 @@ def _refusal(response: http.client.HTTPResponse) -> M1Error:
         message = json.loads(text)["message"]
     except (ValueError, KeyError, TypeError):
         message = text.decode(errors="replace").strip()[:500] or response.reason
-    return from_status(response.status, message)
+    wait = response.getheader("Retry-After", "")
+    return from_status(response.status, message, int(wait) if wait.isdecimal() else None)
 
 
 def _body(response: http.client.HTTPResponse) -> Iterator[bytes]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pyroaring import BitMap
 
-from m1.embedded.copies import Copy, Line, Original, Progress, Tell, in_batches
+from m1.embedded.copies import Copy, Line, Original, in_batches
 from m1.embedded.disk import (
     FILE,
     INDEX,
@@ -30,6 +30,7 @@ from m1.embedded.segment import Segment
 from m1.embedded.upkeep import folder_of
 from m1.embedded.wal import damage_in
 from m1.errors import DamagedData, StartError
+from m1.progress import Progress, Tell
 
 _AT_ONCE = 1_000
 _NAMED = 5
@@ -65,7 +66,7 @@ def _in_file(data: Path, original: Original, tell: Tell) -> Iterator[str]:
 
 
 def _in_rows(original: Original, space: Space, tell: Tell) -> Iterator[str]:
-    progress, done = Progress(tell, original.count(space)), 0
+    progress, done = Progress(tell, original.count(space), "rows"), 0
     for lines in in_batches(original.lines(space)):
         done += len(lines)
         progress.at(done)
@@ -146,7 +147,7 @@ def _remade(data: Path, tell: Tell) -> list[str]:
 def _salvaged(original: Original, copy: Copy, space: Space, tell: Tell) -> Iterator[str]:
     """Copy the intact rows of a space; yields what is lost."""
     last = original.last_seq(space)
-    progress = Progress(tell, last)
+    progress = Progress(tell, last, "rows")
     copied: set[int] = set()
     damaged: list[int] = []
     for low in range(-1, last, _AT_ONCE):

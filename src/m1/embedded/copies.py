@@ -13,10 +13,9 @@ import hashlib
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from time import monotonic
 
 from m1.embedded.disk import (
     FILE,
@@ -32,13 +31,11 @@ from m1.embedded.disk import (
 )
 from m1.embedded.manifest import sync_directory
 from m1.errors import DamagedData, Failure, StartError
-
-Tell = Callable[[str], None]
+from m1.progress import Progress, Tell
 
 Line = tuple[int, str, bytes | None, int]
 """A row with its checksum."""
 _AT_ONCE = 1_000
-_TOLD_SECONDS = 1.0
 
 
 class Original:
@@ -240,7 +237,7 @@ def _copy_all(original: Original, copy: Copy, tell: Tell) -> None:
     copy.add_catalog(original.catalog())
     spaces = original.spaces()
     whole = sum(map(original.count, spaces))
-    progress = Progress(tell, whole)
+    progress = Progress(tell, whole, "rows")
     for space in spaces:
         copy.add_space(space)
         for lines in in_batches(original.lines(space)):
@@ -251,21 +248,6 @@ def _copy_all(original: Original, copy: Copy, tell: Tell) -> None:
                     )
             copy.add_lines(space, lines)
             progress.at(copy.rows)
-
-
-class Progress:
-    """Tells how far something is, once a second."""
-
-    def __init__(self, tell: Tell, whole: int) -> None:
-        self._tell = tell
-        self._whole = whole
-        self._told = monotonic()
-
-    def at(self, done: int) -> None:
-        """Take note that so much is done."""
-        if monotonic() - self._told >= _TOLD_SECONDS:
-            self._told = monotonic()
-            self._tell(f"{done:,} of {self._whole:,} rows ({done * 100 // max(self._whole, 1)} %)")
 
 
 def in_batches(lines: Iterable[Line]) -> Iterator[list[Line]]:
