@@ -125,9 +125,19 @@ def test_a_cluster_with_indices_of_somebody_else_is_refused_by_name(
     assert len(started.stderr.splitlines()) == 1
 
 
-def start(directory: Path, url: str, prefix: str) -> subprocess.CompletedProcess[str]:
+def test_where_no_cluster_answers_a_start_gives_up_after_a_while(tmp_path: Path) -> None:
+    started = start(tmp_path, "http://127.0.0.1:9", "m1", "tests.crash.hurried")
+    assert started.returncode == 2
+    assert "no cluster answers at http://127.0.0.1:9 yet: trying for 30 s" in started.stderr
+    last = started.stderr.splitlines()[-1]
+    assert last.startswith("m1: no cluster answered at http://127.0.0.1:9 for 30 s: start it")
+
+
+def start(
+    directory: Path, url: str, prefix: str, program: str = "m1"
+) -> subprocess.CompletedProcess[str]:
     """Run the command until it gives up."""
     flags = ["--data", str(directory), "--port", "0", "--engine", "opensearch"]
     cluster = ["--opensearch", url, "--opensearch-prefix", prefix]
-    command = [sys.executable, "-m", "m1", "serve", *flags, *cluster]
+    command = [sys.executable, "-m", program, "serve", *flags, *cluster]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)

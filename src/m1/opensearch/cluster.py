@@ -30,6 +30,8 @@ logging.getLogger("opensearch").setLevel(logging.CRITICAL)  # it would log what 
 _ANSWER_SECONDS = 25.0
 """After so long a call is given up, whatever was tried."""
 _PAUSE_SECONDS = 0.2
+_TOLD_SECONDS = 10.0
+"""So often at most the log tells that a node fails."""
 _BLOCKED = "cluster_block_exception"
 _BUSY = 429
 
@@ -81,6 +83,7 @@ class Cluster:
     def __init__(self, urls: Sequence[str], user: tuple[str, str] | None = None) -> None:
         self.moves = 0
         """How often another node took over: what two nodes say may be of two moments."""
+        self._told = float("-inf")
         self._nodes = [
             AsyncOpenSearch(
                 hosts=[url],
@@ -134,16 +137,19 @@ class Cluster:
                 failure, again = _failure_of(error), repeatable
                 if isinstance(failure, Refused):
                     raise failure from error
-            self._leave(node)
+            self._leave(node, failure)
             if not again or time.monotonic() + _PAUSE_SECONDS > deadline:
-                _log.warning("the cluster failed: %s %s", verb, _named(failure))
                 raise Unavailable("the cluster does not answer just now: try again") from failure
             await asyncio.sleep(_PAUSE_SECONDS)
 
-    def _leave(self, node: AsyncOpenSearch) -> None:
+    def _leave(self, node: AsyncOpenSearch, why: Exception) -> None:
         if self._nodes[0] is node:
             self._nodes.append(self._nodes.pop(0))
             self.moves += 1
+        if time.monotonic() - self._told > _TOLD_SECONDS:
+            self._told = time.monotonic()
+            (host,) = node.transport.hosts
+            _log.warning("%s:%s fails: %s", host["host"], host.get("port", ""), _named(why))
 
     async def close(self) -> None:
         """Let go of all connections."""
