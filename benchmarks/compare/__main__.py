@@ -13,6 +13,7 @@ from random import Random
 from statistics import median
 
 from benchmarks.compare import opensearch, ours, postgres
+from benchmarks.compare.clustered import beside
 from benchmarks.compare.peer import BATCH, Item, NotThere, Peer, batches_of
 from benchmarks.compare.questions import KINDS, Kind
 from benchmarks.load import Run
@@ -242,7 +243,9 @@ def _sides(
 def main() -> None:
     """Read the flags, measure, print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.compare", allow_abbrev=False)
-    parser.add_argument("--items", type=int, default=100_000)
+    parser.add_argument(
+        "--items", type=int, default=100_000, help="0: our server over OpenSearch alone is measured"
+    )
     parser.add_argument(
         "--peers",
         default="postgres,opensearch",
@@ -259,9 +262,15 @@ def main() -> None:
         head = f"{machine()}\n{versions()}\n" + ", ".join(
             f"{peer.name} {peer.version}" for peer in peers
         )
-        comparison.run()
-    print(f"{head}\n{given.items:,} items of about 1 KB (benchmarks.sessions)")
-    print(table(comparison.lines, peers))
+        if given.items:
+            comparison.run()
+            print(f"{head}\n{given.items:,} items of about 1 KB (benchmarks.sessions)")
+            print(table(comparison.lines, peers))
+        for peer in peers:
+            if isinstance(peer, opensearch.OpenSearch):
+                peer.drop()
+                for line in beside(peer.url, Path(scratch)):
+                    print(line, flush=True)
 
 
 if __name__ == "__main__":

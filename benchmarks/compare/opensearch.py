@@ -25,9 +25,8 @@ from tests.opensearch import Missing, call, cluster
 
 _JAVA = "-Xms4g -Xmx4g"
 _PAGE = 10_000
-_INDEX = {
+_INDEX: dict[str, Any] = {
     "settings": {
-        "number_of_shards": 1,
         "number_of_replicas": 0,
         "index.max_result_window": 10_000_000,
         "index.mapping.total_fields.limit": 2_000,
@@ -57,11 +56,13 @@ class OpenSearch:
 
     name = "OpenSearch"
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, url: str, index: str = "items", shards: int = 1) -> None:
+        self.url = url
+        self._index = index
         self._port = urlsplit(url).port or 0
         self.version = call(url, "GET", "/")["version"]["number"]
-        call(url, "PUT", "/items", _INDEX)
+        settings = {**_INDEX["settings"], "number_of_shards": shards}
+        call(url, "PUT", f"/{index}", {**_INDEX, "settings": settings})
 
     def load(self, batches: Sequence[Sequence[Item]]) -> Run:
         """See Peer."""
@@ -75,16 +76,23 @@ class OpenSearch:
             lines.append(_text({"index": {"_id": item["session"]["id"]}}))
             lines.append(_text(item))
         body = b"\n".join(lines) + b"\n"
-        return _request("POST", f"/items/_bulk?refresh={refresh}", body, b"application/x-ndjson")
+        return _request(
+            "POST", f"/{self._index}/_bulk?refresh={refresh}", body, b"application/x-ndjson"
+        )
 
     def settle(self) -> None:
         """See Peer."""
-        call(self._url, "POST", "/items/_refresh")
+        call(self.url, "POST", f"/{self._index}/_refresh")
 
-    def update(self, items: Sequence[Item], clients: int) -> Run:
-        """See Peer."""
+    def drop(self) -> None:
+        """Remove all items."""
+        call(self.url, "DELETE", f"/{self._index}")
+
+    def update(self, items: Sequence[Item], clients: int, refresh: str = "true") -> Run:
+        """See Peer; without the refresh the next query does not find what was updated."""
+        place = f"/{self._index}/_doc"
         requests = [
-            _request("PUT", f"/items/_doc/{item['session']['id']}?refresh=true", _text(item))
+            _request("PUT", f"{place}/{item['session']['id']}?refresh={refresh}", _text(item))
             for item in items
         ]
         return run(self._port, requests, clients)
@@ -97,14 +105,18 @@ class OpenSearch:
 
     def ask(self, questions: Sequence[Question], seconds: float) -> tuple[Run, int]:
         """See Peer."""
-        requests = [_request("POST", "/items/_search", _text(_search(each))) for each in questions]
+        requests = [
+            _request("POST", f"/{self._index}/_search", _text(_search(each))) for each in questions
+        ]
         asked = run(self._port, requests, 1, seconds)
         return asked, json.loads(asked.last)["hits"]["total"]["value"]
 
     def export(self, count: int) -> Run:
         """See Peer: by point in time and search_after, in pages of 10,000."""
         begun, read, after = perf_counter(), 0, None
-        pit = call(self._url, "POST", "/items/_search/point_in_time?keep_alive=5m")["pit_id"]
+        pit = call(self.url, "POST", f"/{self._index}/_search/point_in_time?keep_alive=5m")[
+            "pit_id"
+        ]
         while True:
             body: dict[str, Any] = {
                 "size": _PAGE,
