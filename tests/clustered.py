@@ -13,6 +13,18 @@ from tests.waiting import until
 SEEN_SECONDS = 1.0
 
 
+def flags_of(urls: Sequence[str], prefix: str = "") -> list[str]:
+    """Give the flags for a server over a cluster, with indices of its own."""
+    return [
+        *("--engine", "opensearch", "--opensearch", ",".join(urls)),
+        *("--opensearch-prefix", prefix or _prefix()),
+    ]
+
+
+def _prefix() -> str:
+    return f"t{uuid4().hex[:12]}"
+
+
 class Two:
     """Two servers with indices of their own, and one user, whose token both take."""
 
@@ -23,16 +35,13 @@ class Two:
         self._directory = directory
         self._program = program
         self._urls = urls
-        self._prefix = f"t{uuid4().hex[:12]}"
+        self._prefix = _prefix()
         self.one, self.other = self.start("one"), self.start("other")
 
     def start(self, name: str, urls: Sequence[str] = ()) -> Server:
         """Start one more server, over the same cluster by other ways where some are given."""
         place = self._directory / name
-        flags = [
-            *("--engine", "opensearch", "--opensearch", ",".join(urls or self._urls)),
-            *("--opensearch-prefix", self._prefix),
-        ]
+        flags = flags_of(urls or self._urls, self._prefix)
         server = Server(place / "data", *flags, home=place / "home", program=self._program)
         self._stack.callback(server.stop)
         return server

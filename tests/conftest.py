@@ -25,7 +25,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     assert isinstance(item, pytest.Function)
     engine = item.callspec.params.get("engine_name") if hasattr(item, "callspec") else None
     on_cluster = engine == "opensearch" or "nodes" in item.fixturenames
-    item.add_marker(pytest.mark.xdist_group("cluster" if on_cluster else item.path.name))
+    if item.get_closest_marker("xdist_group") is None:
+        item.add_marker(pytest.mark.xdist_group("cluster" if on_cluster else item.path.name))
 
 
 @pytest.fixture(params=["oracle", "embedded", "segmented", "opensearch"])

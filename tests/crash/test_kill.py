@@ -221,6 +221,7 @@ def test_no_acknowledged_update_is_lost_or_torn_by_kill(
     assert crash_again_and_again(Crashes(tmp_path, rand), rand, CYCLES) == []
 
 
+@pytest.mark.xdist_group("among segments")  # it takes as long as the others here together
 def test_none_is_lost_while_segments_are_made_and_merged(
     tmp_path: Path, rand: random.Random
 ) -> None:

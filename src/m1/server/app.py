@@ -22,7 +22,7 @@ from m1.api.endpoint import Call, Endpoint, Text, declared_in
 from m1.api.rooms import ROOMS
 from m1.api.services import Services
 from m1.engine import Page
-from m1.errors import M1Error, MethodNotAllowed, NotFound, NotJson
+from m1.errors import M1Error, MethodNotAllowed, NotFound, NotJson, Unavailable
 from m1.server.cors import allow_origin
 from m1.server.exchange import NO_CONTENT, ClientGone, Exchange
 from m1.server.forms import read_form, sent_unencoded
@@ -53,6 +53,8 @@ class App:
         self._peers = peers
         self._max_body = max_body
         self._routes = _routes(services)
+        self.ending = False
+        """Whether requests that begin from now on are refused."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one request, and free what it held however it ends."""
@@ -65,6 +67,9 @@ class App:
             await _refuse(exchange, error)
 
     async def _answer(self, exchange: Exchange) -> None:
+        if exchange.is_late:
+            exchange.set_header("connection", "close")
+            raise Unavailable("the server is ending: ask again, or another one")
         catalog = await self._services.catalog.get()
         verbs, named = self._route(exchange.path)
         if allow_origin(catalog.setting("cors"), exchange, verbs):

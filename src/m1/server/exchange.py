@@ -27,6 +27,8 @@ class Exchange:
         self.path: str = scope["path"]
         self.query: bytes = scope["query_string"]
         self.peer: str = scope["client"][0]
+        self.is_late: bool = scope["late"]
+        """Whether it began after the server was told to end."""
         self.begun = False
         """Whether the answer has begun, so that it can no longer be another one."""
         self._asked: list[tuple[bytes, bytes]] = scope["headers"]

@@ -1,13 +1,38 @@
-"""HTTP on one connection: uvicorn's, with our answer to what is not HTTP at all."""
+"""HTTP on one connection: uvicorn's, with our answer to what is not HTTP, and to an end."""
 
 from __future__ import annotations
+
+from typing import Any, cast
 
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from m1.server.app import App
+
 
 class Protocol(HttpToolsProtocol):
     """Refuses a request that cannot be parsed with the one error body."""
+
+    _receiving = False
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a request has begun to come, or an answer has not left yet.
+
+        What is between them is a task, which the server knows of.
+        """
+        return self._receiving or self.transport.get_write_buffer_size() > 0
+
+    def on_message_begin(self) -> None:
+        """Take note of a request that comes too late."""
+        super().on_message_begin()
+        self._receiving = True
+        cast(dict[str, Any], self.scope)["late"] = cast(App, self.app).ending
+
+    def on_headers_complete(self) -> None:
+        """From here on the request is a task."""
+        super().on_headers_complete()
+        self._receiving = False
 
     def send_400_response(self, msg: str) -> None:
         """Say what is wrong, and end the connection: where the next request begins is unknown."""

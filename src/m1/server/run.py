@@ -11,9 +11,10 @@ import signal
 import socket
 import ssl
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 import uvloop
@@ -32,6 +33,7 @@ from m1.server.quickstart import quickstart
 from m1.server.settings import Settings, read_settings
 
 _GRACE_SECONDS = 30
+_LOOK_SECONDS = 0.02
 _BACKLOG = 512
 _log = logging.getLogger("m1")
 
@@ -82,7 +84,7 @@ async def _serve(settings: Settings) -> int:
         url = _url(settings, listening)
         host = listening.getsockname()[0]
         lines = await quickstart(services, url, host) if settings.quickstart else None
-        server = _Server(_config(app, settings), [f"m1 listening on {url}", lines])
+        server = _Server(app, _config(app, settings), [f"m1 listening on {url}", lines])
         stop.append(server.stop)
         server.stop_on_signals()
         if not failures:
@@ -174,7 +176,7 @@ def _config(app: App, settings: Settings) -> uvicorn.Config:
         access_log=False,
         log_config=None,
         backlog=_BACKLOG,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
+        timeout_graceful_shutdown=1,  # the grace is over when uvicorn begins to count
         ssl_certfile=settings.tls_cert,
         ssl_keyfile=settings.tls_key,
     )
@@ -183,8 +185,9 @@ def _config(app: App, settings: Settings) -> uvicorn.Config:
 class _Server(uvicorn.Server):
     """uvicorn, telling when it is ready, and ending with exit code 0 when told to end."""
 
-    def __init__(self, config: uvicorn.Config, when_ready: Sequence[str | None]) -> None:
+    def __init__(self, app: App, config: uvicorn.Config, when_ready: Sequence[str | None]) -> None:
         super().__init__(config)
+        self._app = app
         self._when_ready = when_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -194,8 +197,21 @@ class _Server(uvicorn.Server):
                 print(text, flush=True)  # noqa: T201
 
     def stop(self) -> None:
-        """Take no new connections, finish what runs, end."""
+        """Refuse what comes from now on, finish what has begun, end."""
         self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen on until all that has begun is finished, so that others are told and not cut."""
+        self._app.ending = True
+        deadline = time.monotonic() + _GRACE_SECONDS
+        # uvicorn has no event for it
+        while self._is_busy() and not self.force_exit and time.monotonic() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(_LOOK_SECONDS)
+        await super().shutdown(sockets)
+
+    def _is_busy(self) -> bool:
+        connections = cast(set[Protocol], self.server_state.connections)
+        return bool(self.server_state.tasks) or any(each.is_busy for each in connections)
 
     def stop_on_signals(self) -> None:
         """End on SIGTERM and SIGINT; a second one does not wait for what runs."""

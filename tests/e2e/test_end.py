@@ -1,0 +1,104 @@
+"""SIGTERM in the middle of things: what has begun is finished, what comes after is told so."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import signal
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+
+from tests.clustered import flags_of
+from tests.e2e.curl import session, upsert
+from tests.e2e.test_stream import Reader
+from tests.opensearch import Cluster
+from tests.serving import Server, serving
+from tests.waiting import until
+
+REQUESTS, STREAMS = 50, 4
+ITEMS = 2_000
+
+
+@pytest.fixture(params=["embedded", "opensearch"])
+def engine_name(request: pytest.FixtureRequest) -> str:
+    """The name of an engine that a server can have."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def own(engine_name: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Server]:
+    """A server of the test's own, with a store that takes a while to read."""
+    flags: list[str] = []
+    if engine_name == "opensearch":
+        nodes: Cluster = request.getfixturevalue("nodes")
+        flags = flags_of(nodes.urls)
+    with serving(tmp_path, *flags) as server:
+        server.log_in()
+        made = server.call("session/add", store="stash", shards=1, replicas=1)
+        assert made.status == 204, made.text
+        for begin in range(0, ITEMS, 500):
+            some = range(begin, begin + 500)
+            upsert(server, "stash", *[session(f"{n:05}", pad="p" * 4_000) for n in some])
+        yield server
+
+
+class Begun:
+    """An update of which only the beginning was sent."""
+
+    def __init__(self, server: Server, number: int) -> None:
+        ops = json.dumps([{"upsert": [session(f"begun-{number}")]}])
+        form = urlencode({"store": "stash", "ops": ops})
+        url = urlsplit(server.url)
+        text = (
+            f"POST /session/update HTTP/1.1\r\nHost: {url.netloc}\r\n"
+            f"m1-auth-token: {server.token}\r\nContent-Length: {len(form)}\r\n"
+            f"Content-Type: application/x-www-form-urlencoded\r\n\r\n{form}"
+        ).encode()
+        cut = 1 if number % 2 else len(text) - 1  # in the head, or in the body
+        self._rest = text[cut:]
+        self._plug = socket.create_connection((url.hostname or "", url.port or 0), timeout=60)
+        self._plug.sendall(text[:cut])
+
+    def finish(self) -> int:
+        """Send the rest; gives the status of the answer."""
+        with self._plug:
+            self._plug.sendall(self._rest)
+            answer = http.client.HTTPResponse(self._plug)
+            answer.begin()
+            return answer.status
+
+
+def test_what_has_begun_is_finished_and_what_comes_then_is_told_so(own: Server) -> None:
+    with ExitStack() as stack:
+        streams = [stack.enter_context(closing(Reader(own, "stash"))) for _ in range(STREAMS)]
+        finish_all(own, streams)
+
+
+def finish_all(own: Server, streams: Sequence[Reader]) -> None:
+    """Begin all, have the server end, and finish all."""
+    for stream in streams:
+        stream.take(1_000)
+    begun = [Begun(own, number) for number in range(REQUESTS)]
+    own.call("ping")  # what was sent before it has arrived
+    own.process.send_signal(signal.SIGTERM)
+    until(lambda: own.call("health").status == 503, "its health is good", 1)
+    late = own.call("ping")
+    assert late.status == 503
+    assert late.headers["retry-after"] == "1"
+    assert [each.finish() for each in begun] == [204] * REQUESTS
+    for stream in streams:
+        assert stream.rest()["count"] == ITEMS
+    assert own.process.wait(30) == 0
+
+
+def test_without_anything_to_finish_it_ends_at_once(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        server.log_in()
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(5) == 0
