@@ -6,6 +6,7 @@ The distribution comes from Maven Central, once; it is the plain one, without pl
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import shutil
@@ -29,6 +30,8 @@ SOON = "-Xms512m -Xmx512m -XX:TieredStopAtLevel=1"
 _ARTIFACT = f"org.opensearch.distribution.integ-test-zip:opensearch:{VERSION}:zip"
 _COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
 _FETCH_SECONDS = 300
+_SET_PARENT_DEATH_SIGNAL = 1
+_PRCTL = getattr(ctypes.CDLL(None), "prctl", None)  # Linux alone has it
 
 
 class Missing(Exception):
@@ -117,6 +120,7 @@ class Node:
                 env=environment,
                 cwd=self._directory,
                 start_new_session=True,
+                preexec_fn=_die_with_us,
                 **_unprivileged(),
             )
 
@@ -217,6 +221,12 @@ def _unprivileged() -> dict[str, Any]:
     if os.getuid():
         return {}
     return {"user": "nobody", "group": "nogroup", "extra_groups": []}
+
+
+def _die_with_us() -> None:
+    """Have the node killed when the thread that started it ends, however that does."""
+    if _PRCTL is not None:
+        _PRCTL(_SET_PARENT_DEATH_SIGNAL, int(signal.SIGKILL))
 
 
 def _hand_over(directory: Path) -> None:
