@@ -5,37 +5,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from uuid import uuid4
 
+from tests.opensearch import Cluster
 from tests.serving import Server
 from tests.waiting import until
 
 SEEN_SECONDS = 1.0
 
 
-def flags_of(urls: Sequence[str], prefix: str = "") -> list[str]:
-    """Give the flags for a server over a cluster, with indices of its own."""
-    return [
-        *("--engine", "opensearch", "--opensearch", ",".join(urls)),
-        *("--opensearch-prefix", prefix or _prefix()),
-    ]
-
-
-def _prefix() -> str:
-    return f"t{uuid4().hex[:12]}"
+def flags_of(urls: Sequence[str], prefix: str) -> list[str]:
+    """Give the flags for a server over a cluster."""
+    place = ["--opensearch", ",".join(urls), "--opensearch-prefix", prefix]
+    return ["--engine", "opensearch", *place]
 
 
 class Two:
     """Two servers with indices of their own, and one user, whose token both take."""
 
     def __init__(
-        self, stack: ExitStack, directory: Path, urls: Sequence[str], program: str = "m1"
+        self,
+        stack: ExitStack,
+        directory: Path,
+        nodes: Cluster,
+        program: str = "m1",
+        urls: Sequence[str] = (),
     ) -> None:
+        """Start both, at the nodes themselves where no other ways are given."""
         self._stack = stack
         self._directory = directory
         self._program = program
-        self._urls = urls
-        self._prefix = _prefix()
+        self._urls = urls or nodes.urls
+        self._prefix = stack.enter_context(nodes.own_prefix())
         self.one, self.other = self.start("one"), self.start("other")
 
     def start(self, name: str, urls: Sequence[str] = ()) -> Server:

@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
@@ -47,11 +46,13 @@ def nodes() -> Iterator[Cluster]:
             pytest.skip(str(error))
 
 
-async def make_engine(name: str, directory: Path, nodes: Sequence[str] = ()) -> Engine:
-    """Make an engine by name; on OpenSearch, with a prefix that nobody else has."""
+async def make_engine(
+    name: str, directory: Path, urls: Sequence[str] = (), prefix: str = ""
+) -> Engine:
+    """Make an engine by name."""
     match name:
         case "opensearch":
-            return await OpenSearchEngine.open(nodes, None, f"t{uuid4().hex[:12]}")
+            return await OpenSearchEngine.open(urls, None, prefix)
         case "oracle":
             return Oracle()
         case "segmented":

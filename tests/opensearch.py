@@ -20,6 +20,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 VERSION = "2.19.4"
 START_SECONDS = 120
@@ -169,6 +170,16 @@ class Cluster:
     def urls(self) -> list[str]:
         """Where the nodes answer."""
         return [node.url for node in self.nodes]
+
+    @contextlib.contextmanager
+    def own_prefix(self) -> Iterator[str]:
+        """Give what the names of one's own indices begin with; the block's end removes them."""
+        prefix = f"t{uuid4().hex[:12]}"
+        try:
+            yield prefix
+        finally:
+            running = next(node for node in self.nodes if not node.ended)
+            call(running.url, "DELETE", f"/{prefix}-*")
 
     def restart(self, node: Node) -> None:
         """Start a node again that was killed."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from m1.engine import Engine
 from tests.conftest import make_engine
+from tests.opensearch import Cluster
 
 Story = Callable[[Engine], Awaitable[None]]
 OnEngine = Callable[[Story], None]
@@ -18,10 +19,12 @@ OnEngine = Callable[[Story], None]
 @pytest.fixture
 def on_engine(engine_name: str, tmp_path: Path, request: pytest.FixtureRequest) -> OnEngine:
     """Run a story, given as a coroutine function, on an empty engine with the space "s"."""
-    urls = request.getfixturevalue("nodes").urls if engine_name == "opensearch" else ()
+    nodes: Cluster | None = None
+    if engine_name == "opensearch":
+        nodes = request.getfixturevalue("nodes")
 
-    async def run(story: Story) -> None:
-        engine = await make_engine(engine_name, tmp_path, urls)
+    async def run(story: Story, urls: Sequence[str] = (), prefix: str = "") -> None:
+        engine = await make_engine(engine_name, tmp_path, urls, prefix)
         try:
             await engine.create_space("s", 1, 1)
             await story(engine)
@@ -29,7 +32,10 @@ def on_engine(engine_name: str, tmp_path: Path, request: pytest.FixtureRequest) 
             await engine.close()
 
     def start(story: Story) -> None:
-        asyncio.run(run(story))
+        if nodes is None:
+            return asyncio.run(run(story))
+        with nodes.own_prefix() as prefix:
+            return asyncio.run(run(story, nodes.urls, prefix))
 
     return start
 

@@ -222,7 +222,7 @@ def manager(nodes: Cluster) -> Node:
 def two(nodes: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
     """Two servers over the cluster."""
     with ExitStack() as stack:
-        servers = Two(stack, tmp_path_factory.mktemp("two"), nodes.urls)
+        servers = Two(stack, tmp_path_factory.mktemp("two"), nodes)
         servers.log_in()
         yield servers
 
@@ -262,7 +262,7 @@ def test_nothing_is_lost_where_the_network_is_slow_torn_or_silent(
 ) -> None:
     with ExitStack() as stack:
         proxies = [stack.enter_context(proxied(node.http)) for node in nodes.nodes]
-        two = Two(stack, tmp_path, [proxy.url for proxy in proxies], "tests.crash.hurried")
+        two = Two(stack, tmp_path, nodes, "tests.crash.hurried", [proxy.url for proxy in proxies])
         two.log_in()
         with load(two) as running:
             for _ in range(rounds(commit=1, torture=10)):
@@ -334,7 +334,7 @@ def overtaken(nodes: Cluster, directory: Path, program: str) -> int:
     """Hold an update on its way, make a newer one, let the old one go; gives what is there."""
     with ExitStack() as stack:
         proxy = stack.enter_context(proxied(nodes.nodes[0].http))
-        two = Two(stack, directory, nodes.urls, program)
+        two = Two(stack, directory, nodes, program)
         behind = two.start("behind", [proxy.url])
         two.log_in()
         behind.token = two.one.token
@@ -368,7 +368,7 @@ def test_a_server_that_forgets_what_it_acknowledged_is_found_out(
     nodes: Cluster, tmp_path: Path
 ) -> None:
     with ExitStack() as stack:
-        two = Two(stack, tmp_path, nodes.urls, "tests.crash.forgetful")
+        two = Two(stack, tmp_path, nodes, "tests.crash.forgetful")
         two.log_in()
         with load(two) as running:
             until(running.wrong, "nothing was found out", ANSWER_SECONDS)

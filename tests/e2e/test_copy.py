@@ -86,7 +86,7 @@ def test_a_store_moves_to_a_cluster_and_back(
     source: Server, nodes: Cluster, tmp_path: Path
 ) -> None:
     with ExitStack() as stack:
-        two = Two(stack, tmp_path, nodes.urls)
+        two = Two(stack, tmp_path, nodes)
         two.log_in()
         here, there = log_in(source, source, two.one)
         shape = ("-shards", "2", "-replicas", "2")

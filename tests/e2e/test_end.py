@@ -34,11 +34,12 @@ def engine_name(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def own(engine_name: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Server]:
     """A server of the test's own, with a store that takes a while to read."""
-    flags: list[str] = []
-    if engine_name == "opensearch":
-        nodes: Cluster = request.getfixturevalue("nodes")
-        flags = flags_of(nodes.urls)
-    with serving(tmp_path, *flags) as server:
+    with ExitStack() as stack:
+        flags: list[str] = []
+        if engine_name == "opensearch":
+            nodes: Cluster = request.getfixturevalue("nodes")
+            flags = flags_of(nodes.urls, stack.enter_context(nodes.own_prefix()))
+        server = stack.enter_context(serving(tmp_path, *flags))
         server.log_in()
         made = server.call("session/add", store="stash", shards=1, replicas=1)
         assert made.status == 204, made.text

@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -26,7 +25,7 @@ RESUMED_SECONDS = 10.0
 def two(nodes: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
     """Two servers with one user, whose token both take."""
     with ExitStack() as stack:
-        servers = Two(stack, tmp_path_factory.mktemp("two"), nodes.urls)
+        servers = Two(stack, tmp_path_factory.mktemp("two"), nodes)
         servers.log_in()
         yield servers
 
@@ -58,7 +57,7 @@ def test_of_many_who_initialise_at_once_on_two_servers_one_does(
     nodes: Cluster, tmp_path: Path
 ) -> None:
     with ExitStack() as stack:
-        servers = Two(stack, tmp_path, nodes.urls)
+        servers = Two(stack, tmp_path, nodes)
 
         def one(number: int) -> int:
             server = servers.one if number % 2 else servers.other
@@ -117,12 +116,12 @@ def healthy(server: Server) -> list[str]:
 def test_a_cluster_with_indices_of_somebody_else_is_refused_by_name(
     nodes: Cluster, tmp_path: Path
 ) -> None:
-    prefix = f"t{uuid4().hex[:12]}"
-    call(nodes.urls[0], "PUT", f"/{prefix}-theirs", {})
-    started = start(tmp_path, nodes.urls[0], prefix)
-    assert started.returncode == 2
-    assert f"{prefix}-theirs" in started.stderr
-    assert len(started.stderr.splitlines()) == 1
+    with nodes.own_prefix() as prefix:
+        call(nodes.urls[0], "PUT", f"/{prefix}-theirs", {})
+        started = start(tmp_path, nodes.urls[0], prefix)
+        assert started.returncode == 2
+        assert f"{prefix}-theirs" in started.stderr
+        assert len(started.stderr.splitlines()) == 1
 
 
 def test_where_no_cluster_answers_a_start_gives_up_after_a_while(tmp_path: Path) -> None:

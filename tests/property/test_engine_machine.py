@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
-from uuid import uuid4
 
 import msgspec
 import pytest
@@ -167,18 +167,23 @@ def test_segments_answer_as_the_oracle_does() -> None:
 class ClusterMachine(EngineMachine):
     """The same on a real cluster, with fewer examples: each costs seconds."""
 
-    urls: Sequence[str] = ()
+    nodes: Cluster
 
     def __init__(self) -> None:
-        self.prefix = f"t{uuid4().hex[:12]}"
+        self.stack = ExitStack()
+        self.prefix = self.stack.enter_context(self.nodes.own_prefix())
         super().__init__()
 
     async def opened(self) -> Side:
-        return Side(await OpenSearchEngine.open(self.urls, None, self.prefix))
+        return Side(await OpenSearchEngine.open(self.nodes.urls, None, self.prefix))
+
+    def teardown(self) -> None:
+        super().teardown()
+        self.stack.close()
 
 
 def test_a_cluster_answers_as_the_oracle_does(nodes: Cluster) -> None:
-    ClusterMachine.urls = nodes.urls
+    ClusterMachine.nodes = nodes
     few = settings(SOUND, max_examples=rounds(commit=5, torture=200), phases=[Phase.generate])
     run_state_machine_as_test(ClusterMachine, settings=few)
 
