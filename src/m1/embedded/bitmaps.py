@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from array import array
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,26 @@ _CHUNK = 65_536
 _FEW = 4_096
 """A container of so many at most lists them; one of more has a bit for each that could be."""
 _COOKIE = 12_346
+
+
+class Ascending:
+    """The docids of a bitmap as an array has them, without one: a stream holds it for long."""
+
+    def __init__(self, found: BitMap) -> None:
+        self._found = found
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    @overload
+    def __getitem__(self, place: int) -> int: ...
+    @overload
+    def __getitem__(self, place: slice) -> Docids: ...
+    def __getitem__(self, place: int | slice) -> int | Docids:
+        if isinstance(place, slice):
+            return docids_of(self._found[place])
+        docid: int = self._found[place]
+        return docid
 
 
 def bitmap_of(docids: Docids) -> BitMap:

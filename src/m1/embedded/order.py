@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from m1.embedded.bitmaps import Docids, docids_of
+from m1.embedded.bitmaps import Ascending, Docids, docids_of
 from m1.embedded.columns import Values
 from m1.embedded.part import Entry, Part, TextOrder
 from m1.query.plan import SortKey
@@ -59,7 +59,7 @@ class _Run(NamedTuple):
     """Docids of one part in the order of their ids."""
 
     part: Part
-    docids: Docids
+    docids: Ascending | Docids
 
     def id_at(self, place: int) -> bytes:
         return self.part.id_of(int(self.docids[place]))

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 from pyroaring import BitMap
 
-from m1.embedded.bitmaps import Docids
+from m1.embedded.bitmaps import Ascending, Docids
 from m1.embedded.columns import Pairs, Values
 from m1.embedded.matching import Pattern
 
@@ -85,8 +85,8 @@ class Part(Protocol):
     def terms_at(self, path: str) -> Terms | None:
         """Give what is at a path."""
 
-    def by_id(self, found: BitMap, wanted: int) -> Docids:
-        """Give the first of some docids in the order of their ids."""
+    def by_id(self, found: BitMap, wanted: int) -> Ascending | Docids:
+        """Give the first of some docids, or all, in the order of their ids."""
 
     def in_id_order(self, docids: Docids) -> Docids:
         """Give ascending docids in the order of their ids; from any thread."""

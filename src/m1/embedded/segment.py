@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from m1.embedded.bitmaps import Docids, bitmap_of, docids_of
+from m1.embedded.bitmaps import Ascending, Docids, bitmap_of
 from m1.embedded.columns import Number, Pairs
 from m1.embedded.matching import Pattern, matcher
 from m1.embedded.part import Entry, TextOrder
@@ -380,11 +380,11 @@ class Segment:
             terms = self._terms[path] = SegmentTerms(self.file, sections)
         return terms
 
-    def by_id(self, found: BitMap, wanted: int) -> Docids:
-        """See Part."""
-        if wanted < len(found):
+    def by_id(self, found: BitMap, wanted: int) -> Ascending | Docids:
+        """See Part; the docids of a segment are in the order of its ids."""
+        if wanted < _FEW:
             return np.fromiter(islice(found, wanted), np.uint32)
-        return docids_of(found)
+        return Ascending(found)
 
     def in_id_order(self, docids: Docids) -> Docids:
         """See Part."""
