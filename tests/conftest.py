@@ -13,6 +13,7 @@ import pytest
 from m1.embedded import EmbeddedEngine
 from m1.engine import Engine
 from m1.opensearch import OpenSearchEngine
+from tests.clustered import Two
 from tests.opensearch import SOON, Cluster, Missing, cluster
 from tests.oracle import Oracle
 from tests.segmented import SegmentedEngine, tiny_segments
@@ -44,6 +45,15 @@ def nodes() -> Iterator[Cluster]:
             yield stack.enter_context(cluster(Path(directory), 3, SOON))
         except Missing as error:
             pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def two(nodes: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
+    """Two servers over the cluster, with one user, whose token both take."""
+    with ExitStack() as stack:
+        servers = Two(stack, tmp_path_factory.mktemp("two"), nodes)
+        servers.log_in()
+        yield servers
 
 
 async def make_engine(

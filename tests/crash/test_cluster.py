@@ -19,8 +19,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
-import pytest
-
 from tests.clustered import Two
 from tests.crash.proxy import proxied
 from tests.crash.tier import did, rounds
@@ -216,15 +214,6 @@ def manager(nodes: Cluster) -> Node:
     """Give the node that manages the cluster."""
     said = call(nodes.urls[0], "GET", "/_cat/cluster_manager?format=json")
     return next(node for node in nodes.nodes if node.name == said[0]["node"])
-
-
-@pytest.fixture(scope="module")
-def two(nodes: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
-    """Two servers over the cluster."""
-    with ExitStack() as stack:
-        servers = Two(stack, tmp_path_factory.mktemp("two"), nodes)
-        servers.log_in()
-        yield servers
 
 
 def test_nothing_is_lost_when_a_node_dies_and_then_the_manager(

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from tests.clustered import SEEN_SECONDS, Two
 from tests.e2e.curl import found, fresh, ids, refused, session, update, upsert
@@ -19,15 +16,6 @@ from tests.serving import Server
 from tests.waiting import until
 
 RESUMED_SECONDS = 10.0
-
-
-@pytest.fixture(scope="module")
-def two(nodes: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
-    """Two servers with one user, whose token both take."""
-    with ExitStack() as stack:
-        servers = Two(stack, tmp_path_factory.mktemp("two"), nodes)
-        servers.log_in()
-        yield servers
 
 
 def test_what_one_server_acknowledged_the_other_finds_next(two: Two) -> None:
