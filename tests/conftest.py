@@ -21,12 +21,17 @@ from tests.serving import Server, serving
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Where tests run beside each other, keep a file's together, and those of the one cluster."""
+    """Where tests run beside each other, keep a file's together, and those of a cluster.
+
+    Those that kill its nodes have one of their own, so that they run beside the others.
+    """
     assert isinstance(item, pytest.Function)
     engine = item.callspec.params.get("engine_name") if hasattr(item, "callspec") else None
     on_cluster = engine == "opensearch" or "nodes" in item.fixturenames
     if item.get_closest_marker("xdist_group") is None:
-        item.add_marker(pytest.mark.xdist_group("cluster" if on_cluster else item.path.name))
+        cluster_group = "cluster to crash" if item.path.parent.name == "crash" else "cluster"
+        group = cluster_group if on_cluster else item.path.name
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(params=["oracle", "embedded", "segmented", "opensearch"])
