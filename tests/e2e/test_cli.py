@@ -259,7 +259,7 @@ def test_each_endpoint_is_called_with_a_verb_that_it_has(m1: M1, server: Server)
         arguments = [part for each in given for part in each.split("=")]
         path = endpoint.path.replace("{name}", "cors")
         done = m1(server.url, path, *arguments, M1_TOKEN="no token")
-        assert b"405" not in done.stderr, endpoint.path
+        assert not done.stderr.startswith(b"m1: 405 "), endpoint.path
         assert done.returncode in (0, 1), endpoint.path
 
 
