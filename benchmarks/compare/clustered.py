@@ -6,7 +6,6 @@ they are answered (`refresh=true`), as ours are, and visible some time later (`f
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from random import Random
@@ -14,13 +13,12 @@ from statistics import median
 from typing import NamedTuple
 
 from benchmarks.compare.opensearch import OpenSearch
-from benchmarks.compare.ours import Ours
+from benchmarks.compare.ours import Ours, running
 from benchmarks.compare.peer import Item, batches_of
 from benchmarks.compare.questions import KINDS
-from benchmarks.http import Bench
 from benchmarks.load import Run
 from benchmarks.sessions import session
-from tests.serving import serving
+from tests.clustered import flags_of
 
 ITEMS = 50_000
 CLIENTS = 32
@@ -115,17 +113,8 @@ def beside(url: str, scratch: Path) -> Iterator[str]:
     yield f"\nm1 --engine opensearch on the same node, {ITEMS:,} items\n{_HEAD}"
     for shards in SHARDS:
         raw = OpenSearch(url, f"raw-{shards}", shards)
-        with _served(url, scratch / f"{shards}-shards", shards) as ours:
+        flags, place = flags_of([url], f"m{shards}"), scratch / f"{shards}-shards"
+        with running(place, ITEMS, *flags, shards=shards) as ours:
             yield from Beside(raw, ours, shards).lines()
+            ours.bench.server.call("session/drop", store="stash")
         raw.drop()
-
-
-@contextlib.contextmanager
-def _served(url: str, scratch: Path, shards: int) -> Iterator[Ours]:
-    flags = ("--engine", "opensearch", "--opensearch", url, "--opensearch-prefix", f"m{shards}")
-    with serving(scratch, *flags) as server:
-        server.log_in()
-        made = server.call("session/add", store="stash", shards=shards, replicas=1)
-        assert made.status == 204, made.text
-        yield Ours(Bench(server, scratch, ITEMS, CLIENTS))
-        server.call("session/drop", store="stash")

@@ -59,10 +59,10 @@ def _parameters(question: Question) -> dict[str, object]:
 
 
 @contextlib.contextmanager
-def running(scratch: Path, items: int) -> Iterator[Ours]:
+def running(scratch: Path, items: int, *flags: str, shards: int = 1) -> Iterator[Ours]:
     """Run the server for as long as the block lasts."""
-    with serving.serving(scratch) as server:
+    with serving.serving(scratch, *flags) as server:
         server.log_in()
-        added = server.call("session/add", store="stash", shards=1, replicas=1)
+        added = server.call("session/add", store="stash", shards=shards, replicas=1)
         assert added.status == 204, added.text
         yield Ours(Bench(server, scratch / "data", items, 32))

@@ -171,6 +171,7 @@ def _auth(name: str, parameters: dict[str, str]) -> None:
 
 def _copy(name: str, parameters: dict[str, str]) -> None:
     from m1.copy import Place, copy_store
+    from m1.progress import tell
 
     known = {"store", "to", "as", "shards", "replicas"}
     if not {"store", "to"} <= parameters.keys() <= known:
@@ -178,7 +179,7 @@ def _copy(name: str, parameters: dict[str, str]) -> None:
     find, store = Environments().find, parameters.pop("store")
     other, new = parameters.pop("to"), parameters.pop("as", store)
     source, target = Place(name, find(name), store), Place(other, find(other), new)
-    copy_store(source, target, parameters, lambda text: print(text, file=sys.stderr, flush=True))
+    copy_store(source, target, parameters, tell)
 
 
 def _environments(arguments: Sequence[str]) -> None:

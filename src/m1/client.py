@@ -63,8 +63,11 @@ def _send(
     accept: str,
 ) -> http.client.HTTPResponse:
     connection, base = _connected(environment.url)
-    is_json = isinstance(parameters, bytes)
-    body = parameters if isinstance(parameters, bytes) else urlencode(parameters)
+    body, kind = (
+        (parameters, "json")
+        if isinstance(parameters, bytes)
+        else (urlencode(parameters), "x-www-form-urlencoded")
+    )
     target = f"{base}/{quote(endpoint.strip('/'))}"
     headers = {"Accept": accept}
     if environment.token:
@@ -74,7 +77,6 @@ def _send(
     if verb == "GET":
         connection.request(verb, f"{target}?{body!s}" if body else target, headers=headers)
     else:
-        kind = "json" if is_json else "x-www-form-urlencoded"
         headers["Content-Type"] = f"application/{kind}"
         connection.request(verb, target, body=body, headers=headers)
     return connection.getresponse()

@@ -36,14 +36,13 @@ class Place(NamedTuple):
     def __str__(self) -> str:
         return f"{self.store} of {self.name}"
 
-    def call(self, endpoint: str, **parameters: str) -> Answer:
+    def call(self, endpoint: str, accept: str = "*/*", **parameters: str) -> Answer:
         """Call an endpoint about the store."""
-        return call(self.environment, endpoint, {"store": self.store, **parameters})
+        return call(self.environment, endpoint, {"store": self.store, **parameters}, accept)
 
     def items(self) -> tuple[int, Iterator[bytes]]:
         """Give how many items there are, and each as it arrives, by id."""
-        asked = {"store": self.store, "q": "*", "rows": _ALL}
-        answer = call(self.environment, "session/query", asked, _NDJSON)
+        answer = self.call("session/query", _NDJSON, q="*", rows=_ALL)
         return answer.count, _lines(answer.body)
 
 

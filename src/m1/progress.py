@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from time import monotonic
 
 Tell = Callable[[str], None]
 """Takes a line for whoever watches."""
 _TOLD_SECONDS = 1.0
+
+
+def tell(text: str) -> None:
+    """Tell whoever runs the command."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
 class Progress:

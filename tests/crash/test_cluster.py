@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import count, cycle, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -285,7 +285,7 @@ def test_a_stream_is_whole_or_visibly_broken_when_a_node_dies(
         some = range(begin, begin + 500)
         upsert(two.one, store, *[session(f"{n:05}", pad="p" * 2_000) for n in some])
     for _ in range(rounds(commit=1, torture=10)):
-        with closing(Reader(two.one, store)) as reader:
+        with Reader(two.one, store) as reader:
             reader.take(100_000)
             with down(nodes, rand.choice(nodes.nodes)):
                 try:

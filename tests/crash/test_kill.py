@@ -26,6 +26,7 @@ import pytest
 from tests.crash.places import CutDisk
 from tests.crash.tier import did, rounds
 from tests.serving import Server
+from tests.waiting import until
 
 CYCLES = rounds(commit=20, torture=500)
 STARTS = rounds(commit=4, torture=50)
@@ -181,10 +182,7 @@ class Crashes:
 
 def wait_for_segment(data: Path) -> None:
     """Wait until a segment is there: from now on crashes meet their making and merging."""
-    end = time.monotonic() + 60
-    while not any(data.rglob("*.segment")):
-        assert time.monotonic() < end, "no segment was ever made"
-        time.sleep(0.02)
+    until(lambda: any(data.rglob("*.segment")), "no segment was ever made", 60)
 
 
 def crash_again_and_again(

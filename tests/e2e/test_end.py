@@ -7,7 +7,7 @@ import json
 import signal
 import socket
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
@@ -77,7 +77,7 @@ class Begun:
 
 def test_what_has_begun_is_finished_and_what_comes_then_is_told_so(own: Server) -> None:
     with ExitStack() as stack:
-        streams = [stack.enter_context(closing(Reader(own, "stash"))) for _ in range(STREAMS)]
+        streams = [stack.enter_context(Reader(own, "stash")) for _ in range(STREAMS)]
         finish_all(own, streams)
 
 

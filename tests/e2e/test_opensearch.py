@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from tests.clustered import SEEN_SECONDS, Two
+from tests.clustered import SEEN_SECONDS, Two, flags_of
 from tests.e2e.curl import found, fresh, ids, refused, session, update, upsert
 from tests.opensearch import Cluster, call
 from tests.serving import Server
@@ -124,7 +124,6 @@ def start(
     directory: Path, url: str, prefix: str, program: str = "m1"
 ) -> subprocess.CompletedProcess[str]:
     """Run the command until it gives up."""
-    flags = ["--data", str(directory), "--port", "0", "--engine", "opensearch"]
-    cluster = ["--opensearch", url, "--opensearch-prefix", prefix]
-    command = [sys.executable, "-m", program, "serve", *flags, *cluster]
+    flags = ["--data", str(directory), "--port", "0", *flags_of([url], prefix)]
+    command = [sys.executable, "-m", program, "serve", *flags]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)

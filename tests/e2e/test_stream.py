@@ -57,7 +57,7 @@ class Reader:
         self.text += self.answer.read()
         return json.loads(self.text)
 
-    def close(self) -> None:
+    def leave(self) -> None:
         """Close the connection, whatever was read."""
         self.answer.close()
         self._connection.close()
@@ -66,7 +66,7 @@ class Reader:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
+        self.leave()
 
 
 def items(count: int, of: int = SMALL, **values: Any) -> list[dict[str, Any]]:
@@ -208,7 +208,7 @@ def test_a_reader_who_leaves_frees_the_connection(own: Server, large: str) -> No
         reader.take(1_000)
     assert sockets(own) > 20
     for reader in readers:
-        reader.close()
+        reader.leave()
     until(lambda: sockets(own) < 10, "connections stay")
     assert own.call("ping").status == 200
 
@@ -223,7 +223,7 @@ def test_a_reader_who_leaves_lets_go_of_a_dropped_store(
         assert own.call("session/drop", store=small).status == 204
         assert own.call("ping").status == 200
         assert has_table(data, table)
-        reader.close()
+        reader.leave()
         assert own.call("ping").status == 200
         assert has_table(data, table)
     until(lambda: not has_table(data, table), "the table stays")

@@ -171,9 +171,7 @@ def _named(failure: Exception) -> str:
 def _failure_of(error: TransportError) -> Exception:
     """Tell a refusal from what may succeed later."""
     status = error.status_code
-    if not isinstance(status, int):
-        return error
-    if _may_pass(status):
+    if not isinstance(status, int) or _may_pass(status):
         return error
     said = error.info.get("error") if isinstance(error.info, dict) else None
     cause = said if isinstance(said, dict) else {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -12,6 +11,7 @@ from typing import NoReturn
 from m1.embedded.checkup import check, repair
 from m1.embedded.copies import back_up, bring_back
 from m1.errors import DamagedData, Misuse
+from m1.progress import tell
 
 _HELP = {
     "backup": "Copy the data of one moment into a file; a server may be running on it.",
@@ -32,9 +32,9 @@ def run(command: str, arguments: Sequence[str]) -> int:
     given = _parser(command).parse_args(arguments)
     match command:
         case "backup":
-            back_up(given.data, given.to, _tell)
+            back_up(given.data, given.to, tell)
         case "restore":
-            bring_back(getattr(given, "from"), given.data, _tell)
+            bring_back(getattr(given, "from"), given.data, tell)
         case "check":
             _check(given.data)
         case _:
@@ -55,13 +55,9 @@ def _parser(command: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _tell(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)  # noqa: T201
-
-
 def _check(data: Path) -> None:
     """Print what is damaged; raises DamagedData where that is anything."""
-    problems = check(data, _tell)
+    problems = check(data, tell)
     for problem in problems:
         print(problem)  # noqa: T201
     if problems:
@@ -78,6 +74,6 @@ def _repair(data: Path, *, accepted: bool) -> None:
             "what is damaged cannot be made whole: look with m1 check, and give --accept-loss "
             "to go on without it"
         )
-    lost = repair(data, _tell)
+    lost = repair(data, tell)
     for loss in [f"lost: {each}" for each in lost] or ["nothing is lost"]:
         print(loss)  # noqa: T201
