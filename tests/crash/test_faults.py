@@ -13,16 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from m1.api.endpoint import Call, JsonKind
-from m1.api.services import Services
-from m1.api.session import SessionApi
+from m1.api.endpoint import JsonKind
 from m1.catalog import SharedCatalog
 from m1.embedded import EmbeddedEngine
-from m1.engine import Engine
 from m1.errors import M1Error, Unavailable
+from tests.calling import Sessions
 from tests.speaking import changes, count, ids
 
-CALL = Call("127.0.0.1", 0)
 BIG = [{"id": f"big{n}", "t": "x" * 100_000} for n in range(20)]
 
 
@@ -164,25 +161,21 @@ def test_a_caller_who_leaves_a_re_keying_leaves_one_whole_store(tmp_path: Path, 
 
     async def story() -> None:
         async with opened(tmp_path) as engine:
-            api = api_of(engine)
-            await api.add(CALL, store="stash", key="id", shards=1, replicas=1)
-            await api.update(CALL, store="stash", ops=JsonKind().read(items.decode()))
-            work = asyncio.ensure_future(api.key(CALL, store="stash", key="k"))
+            call = Sessions(engine).call
+            await call("add", store="stash", key="id", shards=1, replicas=1)
+            await call("update", store="stash", ops=JsonKind().read(items.decode()))
+            work = asyncio.ensure_future(call("key", store="stash", key="k"))
             for _ in range(turns):
                 await asyncio.sleep(0)
             work.cancel()
             await asyncio.wait([work])
         async with opened(tmp_path) as engine:
             await SharedCatalog(engine).remove_all_doomed()
-            async with await api_of(engine).query(CALL, store="stash", q="*") as page:
+            async with await Sessions(engine).call("query", store="stash", q="*") as page:
                 assert page.count == 2
             assert len(await engine.check()) == 2  # the db, and the one space
 
     run(story)
-
-
-def api_of(engine: Engine) -> SessionApi:
-    return SessionApi(Services(engine, SharedCatalog(engine)))
 
 
 def test_a_failure_to_show_ends_everything_and_leaves_nobody_waiting(tmp_path: Path) -> None:

@@ -74,6 +74,10 @@ class Begun:
             answer.begin()
             return answer.status
 
+    def leave(self) -> None:
+        """Send no more."""
+        self._plug.close()
+
 
 def test_what_has_begun_is_finished_and_what_comes_then_is_told_so(own: Server) -> None:
     with ExitStack() as stack:
@@ -96,6 +100,21 @@ def finish_all(own: Server, streams: Sequence[Reader]) -> None:
     for stream in streams:
         assert stream.rest()["count"] == ITEMS
     assert own.process.wait(30) == 0
+
+
+def test_what_begins_too_late_does_not_hold_it_up(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        server.log_in()
+        assert server.call("session/add", store="stash", shards=1, replicas=1).status == 204
+        begun = Begun(server, 0)
+        server.call("ping")  # what was sent before it has arrived
+        server.process.send_signal(signal.SIGTERM)
+        until(lambda: server.call("health").status == 503, "its health is good", 1)
+        late = Begun(server, 1)
+        server.call("ping")
+        assert begun.finish() == 204
+        assert server.process.wait(5) == 0
+        late.leave()
 
 
 def test_without_anything_to_finish_it_ends_at_once(tmp_path: Path) -> None:

@@ -26,15 +26,13 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from m1.api.endpoint import Call, JsonKind
-from m1.api.services import Services
-from m1.api.session import SessionApi
-from m1.catalog import SharedCatalog
+from m1.api.endpoint import JsonKind
 from m1.embedded import EmbeddedEngine
 from m1.embedded.space import Space
 from m1.engine import Engine
 from m1.errors import M1Error
 from m1.opensearch import OpenSearchEngine
+from tests.calling import Sessions
 from tests.crash.tier import rounds
 from tests.opensearch import Cluster
 from tests.oracle import Oracle
@@ -42,7 +40,6 @@ from tests.segmented import SegmentedEngine, tiny_segments
 from tests.strategies import items, queries, sorts
 
 T = TypeVar("T")
-CALL = Call("127.0.0.1", 1_700_000_000_000)
 IDS = st.sampled_from(["a", "b", "c", "10", "9", "\u00e9"])
 STORES = st.sampled_from(["one", "two"])
 KEYS = st.sampled_from(["id", "k.id"])
@@ -53,14 +50,14 @@ class Side:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.api = SessionApi(Services(engine, SharedCatalog(engine)))
+        self.sessions = Sessions(engine)
 
     async def do(self, name: str, /, **parameters: Any) -> Any:
         """Call an endpoint; gives its answer, or the status of its refusal."""
         if name == "update":
             parameters["ops"] = JsonKind().read(parameters["ops"])
         try:
-            answer = await getattr(self.api, name)(CALL, **parameters)
+            answer = await self.sessions.call(name, **parameters)
         except M1Error as error:
             return error.status
         if name != "query":

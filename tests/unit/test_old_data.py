@@ -11,23 +11,19 @@ from typing import Any
 
 import pytest
 
-from m1.api.endpoint import Call
-from m1.api.services import Services
-from m1.api.session import SessionApi
-from m1.catalog import SharedCatalog
 from m1.embedded import EmbeddedEngine
 from m1.errors import StartError
+from tests.calling import Sessions
 
 DATA = Path(__file__).parents[1] / "data"
-CALL = Call("127.0.0.1", 1_700_000_000_000)
 
 
 def found(data: Path, q: str) -> list[Any]:
     async def story() -> list[Any]:
         engine = EmbeddedEngine(data)
         try:
-            api = SessionApi(Services(engine, SharedCatalog(engine)))
-            async with await api.query(CALL, store="stash", q=q, rows=1_000) as page:
+            asked = Sessions(engine).call("query", store="stash", q=q, rows=1_000)
+            async with await asked as page:
                 items = [json.loads(body) async for bodies in page for body in bodies]
             assert len(items) == page.count
             return [item["id"] for item in items]

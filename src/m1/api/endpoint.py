@@ -23,6 +23,7 @@ from typing import Annotated, Any, NamedTuple, NewType
 import msgspec
 
 from m1.access import Caller
+from m1.catalog import Catalog
 from m1.errors import BadRequest
 from m1.jsontext import read
 
@@ -37,9 +38,11 @@ Text = NewType("Text", str)
 class Call:
     """What an endpoint may know of a call besides its parameters; `now` in epoch ms.
 
+    `catalog` is that of the moment when the call came: one call sees one configuration.
     `caller` is None where the endpoint needs no token.
     """
 
+    catalog: Catalog
     address: str
     now: int
     token: str | None = None

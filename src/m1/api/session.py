@@ -59,23 +59,23 @@ class SessionApi:
 
         When the answer is there, the change is durable and the next query sees it.
         """
-        catalog = await self._catalog.get()
-        found = catalog.store(store)
-        stamp = self._stamp(catalog, call)
+        found = call.catalog.store(store)
+        stamp = self._stamp(call)
         if len(ops.text) > _LARGE_OPS:
             changes = await asyncio.to_thread(changes_of, ops, found.key, stamp)
         else:
             changes = changes_of(ops, found.key, stamp)
         await self._engine.update(found.uid, changes)
 
-    def _stamp(self, catalog: Catalog, call: Call) -> Stamp:
+    def _stamp(self, call: Call) -> Stamp:
+        setting = call.catalog.setting
         return Stamp(
-            ip_path=catalog.setting("property-ip"),
+            ip_path=setting("property-ip"),
             ip=call.address,
-            received_path=catalog.setting("property-received"),
+            received_path=setting("property-received"),
             received=call.now,
             updated=time.time_ns() // 1_000_000,
-            geo=self._services.geo if catalog.setting("geo") == "true" else None,
+            geo=self._services.geo if setting("geo") == "true" else None,
         )
 
     @endpoint("session/query", verbs=("POST", "GET"), rights=("sessionQuery",))
@@ -97,7 +97,7 @@ class SessionApi:
         The answer is `{"count": N, "items": [...]}`, streamed: the exact number of matches,
         and `rows` of them from the one numbered `start` on. `rows=0` asks for the count.
         """
-        found = (await self._catalog.get()).store(store)
+        found = call.catalog.store(store)
         long = len(q) > _LONG_QUERY
         plan = await asyncio.to_thread(_planned, q, call.now) if long else _planned(q, call.now)
         order = () if sort is None else parse_sort(sort)
@@ -106,10 +106,9 @@ class SessionApi:
     @endpoint("session/list", verbs=("GET",), rights=("get", "admin"))
     async def list(self, call: Call) -> list[StoreInfo]:
         """List the stores by name, with their keys, shards and replicas."""
-        stores = (await self._catalog.get()).stores
         return [
             StoreInfo(name, store.key, store.shards, store.replicas)
-            for name, store in sorted(stores.items())
+            for name, store in sorted(call.catalog.stores.items())
         ]
 
     @endpoint("session/key", rights=("admin",))
@@ -119,7 +118,7 @@ class SessionApi:
         The items that are stored must all have a value there, each its own; otherwise
         nothing changes, and the answer names some that do not.
         """
-        (await self._catalog.get()).store(store)
+        call.catalog.store(store)
         _check_key(key)
         await _to_its_end(rekey(self._engine, self._catalog, store, key))
 
@@ -137,10 +136,9 @@ class SessionApi:
         `key` defaults to the setting `property-session-id` (`session.id`). `replicas` counts
         all copies of a shard. The embedded engine has one shard and one replica.
         """
-        catalog = await self._catalog.get()
-        key = catalog.setting("property-session-id") if key is None else key
+        key = call.catalog.setting("property-session-id") if key is None else key
         _check_key(key)
-        catalog.check_free(store)
+        call.catalog.check_free(store)
         await _to_its_end(self._add(store, Store(uuid4().hex, key, shards, replicas)))
 
     async def _add(self, name: str, added: Store) -> None:

@@ -41,7 +41,7 @@ class SystemApi:
     @endpoint("init", verbs=("GET",), rights=None)
     async def initialized(self, call: Call) -> bool:
         """Tell whether the environment has its first user."""
-        return (await self._catalog.get()).initialized
+        return call.catalog.initialized
 
     @endpoint("init", rights=None)
     async def init(
@@ -58,10 +58,9 @@ class SystemApi:
         must then be given as `secret`. `bucket` is taken for compatibility and not used.
         """
         self._check_may_init(call.address, secret)
-        _check_uninitialized(await self._catalog.get())
+        _check_uninitialized(call.catalog)
         check_user_name(username)
-        catalog = await self._catalog.get()
-        user = await self._services.passwords.new_user(catalog, password, KNOWN_RIGHTS)
+        user = await self._services.passwords.new_user(call.catalog, password, KNOWN_RIGHTS)
         await self._catalog.change(lambda catalog: with_first_user(catalog, username, user))
 
     def _check_may_init(self, address: str, secret: str | None) -> None:
@@ -78,15 +77,14 @@ class SystemApi:
     @endpoint("health", verbs=("GET",), rights=("admin",))
     async def health(self, call: Call) -> dict[str, Health]:
         """Tell how each part fares, PASSED or FAILED, the copies of each store included."""
-        catalog = await self._catalog.get()
         checks = await self._services.engine.check()
         geo = self._services.geo
         parts = {
             "system": Health("PASSED"),
-            "users": Health("PASSED", f"{len(catalog.users)} users"),
+            "users": Health("PASSED", f"{len(call.catalog.users)} users"),
             "db": _summary(check for check in checks if check.part == "db"),
             "geo": Health("PASSED", geo.description if geo else "no database is configured"),
-            "sessions": _sessions(catalog, checks),
+            "sessions": _sessions(call.catalog, checks),
         }
         passed = all(part.status == "PASSED" for part in parts.values())
         return {"overall": Health("PASSED" if passed else "FAILED"), **parts}
@@ -94,13 +92,12 @@ class SystemApi:
     @endpoint("system", verbs=("GET",), rights=("admin",))
     async def settings(self, call: Call) -> dict[str, str]:
         """Show all settings."""
-        catalog = await self._catalog.get()
-        return {name: catalog.setting(name) for name in ("init", *DEFAULTS)}
+        return {name: call.catalog.setting(name) for name in ("init", *DEFAULTS)}
 
     @endpoint("system/{name}", verbs=("GET",), rights=("admin",))
     async def setting(self, call: Call, name: str) -> Text:
         """Show one setting."""
-        return Text((await self._catalog.get()).setting(name))
+        return Text(call.catalog.setting(name))
 
     @endpoint("system/{name}", rights=("admin",))
     async def set(self, call: Call, name: str, value: str) -> None:

@@ -32,8 +32,7 @@ class UserApi:
         publish, sessionQuery and sessionUpdate. A right includes no other one.
         """
         check_user_name(username)
-        catalog = await self._catalog.get()
-        user = await self._passwords.new_user(catalog, password, rights)
+        user = await self._passwords.new_user(call.catalog, password, rights)
         await self._catalog.change(lambda catalog: catalog.with_new_user(username, user))
 
     @endpoint("user/update", rights=("admin",))
@@ -51,9 +50,8 @@ class UserApi:
         name = call.caller.user if username is None else username
         if name != call.caller.user:
             call.caller.require(("admin",))
-        catalog = await self._catalog.get()
-        catalog.user(name)
-        hashed = await self._passwords.hashed(catalog, password)
+        call.catalog.user(name)
+        hashed = await self._passwords.hashed(call.catalog, password)
         await self._catalog.change(
             lambda catalog: catalog.with_user(name, password=hashed, epoch=new_epoch())
         )
@@ -66,13 +64,12 @@ class UserApi:
     @endpoint("user/list", verbs=("GET",), rights=("admin",))
     async def list(self, call: Call) -> list[UserInfo]:
         """List the users by name, with their rights."""
-        users = (await self._catalog.get()).users
-        return [_info(name, user) for name, user in sorted(users.items())]
+        return [_info(name, user) for name, user in sorted(call.catalog.users.items())]
 
     @endpoint("user/get", verbs=("GET",), rights=("admin",))
     async def get(self, call: Call, username: str) -> UserInfo:
         """Show one user."""
-        return _info(username, (await self._catalog.get()).user(username))
+        return _info(username, call.catalog.user(username))
 
 
 def _info(name: str, user: User) -> UserInfo:

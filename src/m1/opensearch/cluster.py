@@ -27,7 +27,7 @@ from m1.errors import BadQuery, M1Error, Unavailable
 _log = logging.getLogger("m1")
 logging.getLogger("opensearch").setLevel(logging.CRITICAL)  # it would log what clients sent
 
-_ANSWER_SECONDS = 25.0
+_ANSWER_SECONDS = 16.0
 """After so long a call is given up, whatever was tried."""
 _PAUSE_SECONDS = 0.2
 _TOLD_SECONDS = 10.0

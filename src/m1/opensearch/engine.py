@@ -30,8 +30,10 @@ _log = logging.getLogger("m1")
 
 _MAJORS = ("2", "3")
 _START_SECONDS = 30
-_CALL_SECONDS = 28.0
-"""Who waits for longer, for others too, is told to try again."""
+_CALL_SECONDS = 18.0
+_CATALOG_CALL_SECONDS = 5.0
+"""Who waits for longer, for others too, is told to try again: one request asks for the catalog,
+once more where it changes something, and is answered within half a minute."""
 _CATALOG_SECONDS = 0.5
 """How old the catalog may be that is used."""
 _CATALOG_INDEX = {
@@ -120,13 +122,19 @@ class OpenSearchEngine:
     async def load_catalog(self) -> Saved:
         """See Engine; what another server saved is seen within half a second."""
         if time.monotonic() - self._read_at > _CATALOG_SECONDS:
-            await self._catalog_reads.after_now()
+            async with _in_time(_CATALOG_CALL_SECONDS):
+                await self._catalog_reads.after_now()
         return self._saved
 
     async def _read_catalog(self) -> None:
         begun = time.monotonic()
         try:
-            found = await self._cluster.read("GET", f"/{self._catalog_index}/_doc/catalog")
+            found = await self._cluster.read(
+                "GET",
+                f"/{self._catalog_index}/_doc/catalog",
+                seconds=_CATALOG_CALL_SECONDS,
+                preference="_local",  # a node that answers, whatever became of the others
+            )
         except Refused as error:
             if error.status != 404:
                 raise Unavailable("the catalog cannot be read just now") from error
@@ -196,7 +204,7 @@ class OpenSearchEngine:
 
     async def update(self, uid: str, changes: Sequence[Change]) -> None:
         """See Engine, but not all or nothing: what failed half way says how far it came."""
-        async with _in_time():
+        async with _in_time(_CALL_SECONDS):
             if changes:
                 await self._space(uid).update(changes)
 
@@ -206,7 +214,7 @@ class OpenSearchEngine:
         """See Engine."""
         space = self._space(uid)
         reading = Reading(self._cluster, space.alias, plan, order, self._background)
-        async with _in_time():
+        async with _in_time(_CALL_SECONDS):
             while True:
                 moves = self._cluster.moves
                 await space.refreshes.after_now()
@@ -243,9 +251,9 @@ class OpenSearchEngine:
 
 
 @asynccontextmanager
-async def _in_time() -> AsyncIterator[None]:
+async def _in_time(seconds: float) -> AsyncIterator[None]:
     try:
-        async with asyncio.timeout(_CALL_SECONDS):
+        async with asyncio.timeout(seconds):
             yield
     except TimeoutError:
         raise Unavailable("the cluster does not answer just now: try again") from None

@@ -84,7 +84,7 @@ class App:
             caller = caller_of(catalog, token, address, now)
             caller.require(endpoint.rights)
         parameters = await self._parameters(endpoint, named, exchange)
-        answer = await method(Call(address, now, token, caller), **parameters)
+        answer = await method(Call(catalog, address, now, token, caller), **parameters)
         return await _write(answer, endpoint, exchange)
 
     def _route(self, path: str) -> tuple[dict[str, Bound], dict[str, str]]:

@@ -17,20 +17,25 @@ class Protocol(HttpToolsProtocol):
 
     @property
     def is_busy(self) -> bool:
-        """Whether a request has begun to come, or an answer has not left yet.
-
-        What is between them is a task, which the server knows of.
-        """
-        return self._receiving or self.transport.get_write_buffer_size() > 0
+        """Whether a request that was not too late has begun to come, or is not answered yet."""
+        cycles = [cycle for cycle, _ in self.pipeline] + ([self.cycle] if self.cycle else [])
+        return (
+            self._receiving
+            or any(
+                not cast(Any, each.scope)["late"] and not each.response_complete for each in cycles
+            )
+            or self.transport.get_write_buffer_size() > 0
+        )
 
     def on_message_begin(self) -> None:
         """Take note of a request that comes too late."""
         super().on_message_begin()
-        self._receiving = True
-        cast(dict[str, Any], self.scope)["late"] = cast(App, self.app).ending
+        late = cast(App, self.app).ending
+        self._receiving = not late
+        cast(Any, self.scope)["late"] = late
 
     def on_headers_complete(self) -> None:
-        """From here on the request is a task."""
+        """From here on the request is in a cycle of uvicorn's."""
         super().on_headers_complete()
         self._receiving = False
 

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 from m1.access import issue_token, normal_address
@@ -34,9 +35,9 @@ async def quickstart(services: Services, url: str, host: str) -> str:
     if not catalog.initialized:
         password = secrets.token_urlsafe(12)
         user = await services.passwords.new_user(catalog, password, KNOWN_RIGHTS)
-        await services.catalog.change(lambda catalog: with_first_user(catalog, _USER, user))
-        now = time.time_ns() // 1_000_000
-        await SessionApi(services).add(Call(host, now), store=_STORE, shards=1, replicas=1)
+        step = partial(with_first_user, name=_USER, user=user)
+        call = Call(await services.catalog.change(step), host, time.time_ns() // 1_000_000)
+        await SessionApi(services).add(call, store=_STORE, shards=1, replicas=1)
         catalog = await services.catalog.get()
     user_name = _admin(catalog)
     token = issue_token(catalog, user_name, normal_address(host), time.time_ns() // 1_000_000)

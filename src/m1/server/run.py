@@ -201,7 +201,7 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen on until all that has begun is finished, so that others are told and not cut."""
+        """Listen on until what began before is finished, so that others are told and not cut."""
         self._app.ending = True
         deadline = time.monotonic() + _GRACE_SECONDS
         # uvicorn has no event for it
@@ -211,7 +211,7 @@ class _Server(uvicorn.Server):
 
     def _is_busy(self) -> bool:
         connections = cast(set[Protocol], self.server_state.connections)
-        return bool(self.server_state.tasks) or any(each.is_busy for each in connections)
+        return any(each.is_busy for each in connections)
 
     def stop_on_signals(self) -> None:
         """End on SIGTERM and SIGINT; a second one does not wait for what runs."""
