@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 # Three tests at a time: most wait for a server or a disk. The long ones come first, by folder.
 BESIDE := -n 3 --dist loadgroup --no-loadscope-reorder
 
+# Tests start hundreds of servers: none is to compile again what the first one did.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help serve test torture check bench bench-http cluster fill docs clean
 

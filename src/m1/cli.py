@@ -72,9 +72,7 @@ def _run(arguments: Sequence[str]) -> int:
         case ["help" | "--help" | "-h", *rest]:
             _help(rest)
         case ["serve", *rest]:
-            from m1.server.run import serve
-
-            return serve(rest)
+            return _serve(rest)
         case [command, *rest] if command in _DATA_COMMANDS:
             from m1.server.data import run
 
@@ -92,6 +90,15 @@ def _run(arguments: Sequence[str]) -> int:
         case _:
             raise Misuse(f"{arguments[0]}: what is to be called there? m1 help lists the endpoints")
     return 0
+
+
+def _serve(arguments: Sequence[str]) -> int:
+    from m1.server.settings import read_settings
+
+    settings = read_settings(arguments, os.environ)  # what is wrong is said at once
+    from m1.server.run import serve
+
+    return serve(settings)
 
 
 def _parameters(arguments: Sequence[str]) -> dict[str, str]:

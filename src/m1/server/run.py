@@ -10,7 +10,6 @@ import os
 import signal
 import socket
 import ssl
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -24,13 +23,13 @@ from m1.api.services import Services
 from m1.catalog import SharedCatalog
 from m1.embedded import EmbeddedEngine
 from m1.engine import Engine
-from m1.errors import Failure, M1Error, StartError
+from m1.errors import M1Error, StartError
 from m1.server import log
 from m1.server.app import App
 from m1.server.peers import Peers
 from m1.server.protocol import Protocol
 from m1.server.quickstart import quickstart
-from m1.server.settings import Settings, read_settings
+from m1.server.settings import Settings
 
 _GRACE_SECONDS = 30
 _LOOK_SECONDS = 0.02
@@ -38,21 +37,16 @@ _BACKLOG = 512
 _log = logging.getLogger("m1")
 
 
-def serve(arguments: Sequence[str]) -> int:
-    """Run a server until it is told to end; gives the exit code."""
+def serve(settings: Settings) -> int:
+    """Run a server until it is told to end; gives the exit code. Raises Failure."""
+    os.umask(0o077)
+    _tune_interpreter()
+    log.set_up(settings.log_format)
     try:
-        settings = read_settings(arguments, os.environ)
-        os.umask(0o077)
-        _tune_interpreter()
-        log.set_up(settings.log_format)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_serve(settings))
-    except Failure as error:
-        print(f"m1: {error}", file=sys.stderr)  # noqa: T201
-        return error.exit_code
     except M1Error as error:  # --quickstart could not write
-        print(f"m1: {error.message}", file=sys.stderr)  # noqa: T201
-        return StartError.exit_code
+        raise StartError(error.message) from error
 
 
 def _tune_interpreter() -> None:
