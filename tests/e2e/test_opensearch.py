@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.clustered import SEEN_SECONDS, Two, flags_of
 from tests.e2e.curl import found, fresh, ids, refused, session, update, upsert
+from tests.e2e.test_seed import CURL, M1, in_shell, live, make_known
 from tests.opensearch import Cluster, call
 from tests.serving import Server
 from tests.waiting import until
@@ -70,7 +71,22 @@ def test_a_store_is_re_keyed_renamed_and_dropped(two: Two) -> None:
     refused(two.one.call("session/query", store=f"{store}-new", q="*"), 404)
 
 
+LINES = [
+    {
+        verb: line.replace("shards=1&replicas=1", "shards=2&replicas=2").replace(
+            "-shards 1 -replicas 1", "-shards 2 -replicas 2"
+        )
+        for verb, line in lines.items()
+    }
+    for lines in (CURL, M1)
+]
+"""The user's own lines, with stores of two shards, each kept twice."""
+
+
 def test_the_users_lines_go_on_when_a_node_is_killed(two: Two, nodes: Cluster) -> None:
+    make_known(two.one)
+    for lines in LINES:
+        live(two.one, lines)
     two.add_store("stash", 2, 2)
     until(lambda: len(healthy(two.one)) == 4, "copies are missing", 30)
     upsert(two.one, "stash", *[session(f"s{n}", n=n) for n in range(500)])
@@ -80,10 +96,15 @@ def test_the_users_lines_go_on_when_a_node_is_killed(two: Two, nodes: Cluster) -
         until(lambda: update(two.one, "stash", new(1)).status == 204, "no update", RESUMED_SECONDS)
         until(lambda: update(two.other, "stash", new(2)).status == 204, "none", RESUMED_SECONDS)
         assert len(found(two.other, "stash", rows=1_000)) == 502
+        for line in (each[verb] for each in LINES for verb in ("update", "query", "list")):
+            in_shell(two.one, line)
+        assert ids(two.one, "stash", "event.type:heartbeat") == []  # as the second line left it
+        assert len(found(two.other, "stash", rows=1_000)) == 503
+        for lines in LINES:
+            live(two.one, lines)
     finally:
         nodes.restart(lost)
         nodes.wait_for(3, "green")
-    assert len(found(two.one, "stash", rows=1_000)) == 502
 
 
 def new(number: int) -> dict[str, Any]:
@@ -109,6 +130,17 @@ def test_a_cluster_with_indices_of_somebody_else_is_refused_by_name(
         started = start(tmp_path, nodes.urls[0], prefix)
         assert started.returncode == 2
         assert f"{prefix}-theirs" in started.stderr
+        assert len(started.stderr.splitlines()) == 1
+
+
+def test_indices_of_another_format_are_refused_by_name(nodes: Cluster, tmp_path: Path) -> None:
+    with nodes.own_prefix() as prefix:
+        older = {"mappings": {"_meta": {"m1": {"format": 1}}}}
+        call(nodes.urls[0], "PUT", f"/{prefix}-catalog", older)
+        started = start(tmp_path, nodes.urls[0], prefix)
+        assert started.returncode == 2
+        said = f"m1: the index {prefix}-catalog has format 1, this version of m1 reads format 2"
+        assert started.stderr.startswith(said)
         assert len(started.stderr.splitlines()) == 1
 
 

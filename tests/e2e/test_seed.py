@@ -117,8 +117,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that the client knows as test-m1 and is logged in to."""
     with serving(tmp_path_factory.mktemp("seed")) as server:
         server.log_in()
-        in_shell(server, f"m1 environments add test-m1 {server.url}")
-        in_shell(server, "m1 auth test-m1 -username admin -password password")
+        make_known(server)
         yield server
 
 
@@ -129,6 +128,12 @@ def stash(environment: Server) -> Server:
         assert environment.call("session/drop", store=store["name"]).status == 204
     assert environment.call("session/add", store="stash", shards=1, replicas=1).status == 204
     return environment
+
+
+def make_known(server: Server) -> None:
+    """Log the client in to a server as test-m1."""
+    in_shell(server, f"m1 environments add test-m1 {server.url}")
+    in_shell(server, "m1 auth test-m1 -username admin -password password")
 
 
 def in_shell(server: Server, line: str) -> str:
@@ -295,19 +300,24 @@ def test_the_line_for_drop_removes_a_store_for_good(stash: Server, line: str) ->
 def test_the_lines_run_one_after_the_other_as_the_life_of_a_store(
     environment: Server, lines: dict[str, str]
 ) -> None:
-    for name in stores(environment):
-        environment.call("session/drop", store=name)
+    live(environment, lines)
+
+
+def live(server: Server, lines: dict[str, str]) -> None:
+    """Run all lines as the life of a store, where there is no other one."""
+    for name in stores(server):
+        server.call("session/drop", store=name)
     printed = {
-        verb: in_shell(environment, lines[verb])
+        verb: in_shell(server, lines[verb])
         for verb in ("add", "key", "update", "query", "list", "rename")
     }
     assert json.loads(printed.pop("query"))["count"] == 0
     assert [store["name"] for store in json.loads(printed.pop("list"))] == ["stash"]
     assert set(printed.values()) == {""}
-    assert stores(environment) == ["newSessionStoreName"]
-    in_shell(environment, lines["add"])
-    in_shell(environment, lines["drop"])
-    assert stores(environment) == ["newSessionStoreName"]
+    assert stores(server) == ["newSessionStoreName"]
+    in_shell(server, lines["add"])
+    in_shell(server, lines["drop"])
+    assert stores(server) == ["newSessionStoreName"]
 
 
 TABLE = [

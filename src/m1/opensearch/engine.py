@@ -20,7 +20,7 @@ from m1.errors import BadRequest, StartError, Unavailable
 from m1.opensearch.background import Background
 from m1.opensearch.cluster import Cluster, Refused
 from m1.opensearch.joined import Shared
-from m1.opensearch.mapping import META, index_of
+from m1.opensearch.mapping import FORMAT, META, index_of
 from m1.opensearch.pages import Reading
 from m1.opensearch.space import Space
 from m1.opensearch.versions import Versions
@@ -31,6 +31,8 @@ _log = logging.getLogger("m1")
 _MAJORS = ("2", "3")
 _START_SECONDS = 30
 _CALL_SECONDS = 18.0
+_CHANGES_A_SECOND = 500
+"""An update with many changes may take a second more for so many."""
 _CATALOG_CALL_SECONDS = 5.0
 """Who waits for longer, for others too, is told to try again: one request asks for the catalog,
 once more where it changes something, and is answered within half a minute."""
@@ -99,12 +101,20 @@ class OpenSearchEngine:
                 f"OpenSearch {' or '.join(_MAJORS)} is needed"
             )
         found = await self._cluster.read("GET", f"/{self._prefix}-*/_mapping")
-        foreign = [name for name, index in found.items() if index["mappings"].get("_meta") != META]
+        metas = {name: index["mappings"].get("_meta", {}) for name, index in found.items()}
+        foreign = sorted(name for name, meta in metas.items() if "m1" not in meta)
         if foreign:
             raise StartError(
-                f"the cluster has indices that are not of m1: {', '.join(sorted(foreign)[:3])}; "
+                f"the cluster has indices that are not of m1: {', '.join(foreign[:3])}; "
                 "choose another prefix with --opensearch-prefix"
             )
+        for name, meta in metas.items():
+            if meta != META:
+                raise StartError(
+                    f"the index {name} has format {meta['m1'].get('format')}, this version of m1 "
+                    f"reads format {FORMAT}: move its stores with m1 copy, from a server of the "
+                    "version that made them"
+                )
 
     async def _make(self, index: str, made_with: dict[str, Any]) -> None:
         try:
@@ -204,7 +214,7 @@ class OpenSearchEngine:
 
     async def update(self, uid: str, changes: Sequence[Change]) -> None:
         """See Engine, but not all or nothing: what failed half way says how far it came."""
-        async with _in_time(_CALL_SECONDS):
+        async with _in_time(_CALL_SECONDS + len(changes) / _CHANGES_A_SECOND):
             if changes:
                 await self._space(uid).update(changes)
 

@@ -37,55 +37,70 @@ class _Waiting(NamedTuple, Generic[T]):
 
 
 class Joined(Generic[T]):
-    """Work of many callers, in order, some at a time: what comes meanwhile goes together."""
+    """Work of many callers: what comes while other work is under way goes together.
+
+    Once there is enough of it, it goes beside the other, as much at once as is allowed.
+    """
 
     def __init__(
         self,
         work: Callable[[Sequence[T]], Awaitable[Sequence[Exception | None]]],
-        most: int,
+        enough: int,
+        beside: int,
     ) -> None:
-        """`work` gives an outcome for each; at most so much is given to it at once."""
+        """`work` gives an outcome for each; `enough` is a size, `beside` a number of runs."""
         self._work = work
-        self._most = most
+        self._enough = enough
+        self._beside = beside
         self._waiting: list[_Waiting[T]] = []
-        self._running: asyncio.Task[None] | None = None
+        self._size = 0
+        self._running: set[asyncio.Task[None]] = set()
 
     async def do(self, what: T, size: int) -> None:
         """Have something done; raises what it failed by."""
         done = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(what, size, done))
-        if self._running is None:
-            self._running = asyncio.create_task(self._run())
+        self._size += size
+        self._begin()
         await done
 
-    async def _run(self) -> None:
+    def _begin(self) -> None:
+        while self._waiting and (
+            not self._running or (self._size >= self._enough and len(self._running) < self._beside)
+        ):
+            task = asyncio.create_task(self._run(self._some()))
+            self._running.add(task)
+            task.add_done_callback(self._end)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._begin()
+
+    async def _run(self, some: Sequence[_Waiting[T]]) -> None:
         try:
-            while self._waiting:
-                some = self._some()
-                try:
-                    outcomes = await self._work([each.what for each in some])
-                except Exception as error:
-                    outcomes = [error] * len(some)
-                for each, failure in zip(some, outcomes, strict=True):
-                    if each.done.done():
-                        continue
-                    if failure is None:
-                        each.done.set_result(None)
-                    else:
-                        each.done.set_exception(failure)
-        finally:
-            self._running = None
+            outcomes = await self._work([each.what for each in some])
+        except Exception as error:
+            outcomes = [error] * len(some)
+        for each, failure in zip(some, outcomes, strict=True):
+            if each.done.done():
+                continue
+            if failure is None:
+                each.done.set_result(None)
+            else:
+                each.done.set_exception(failure)
 
     def _some(self) -> list[_Waiting[T]]:
+        """Take what waits, but no more than enough."""
         count = total = 0
         for each in self._waiting:
-            if count and total + each.size > self._most:
+            if count and total + each.size > self._enough:
                 break
             count, total = count + 1, total + each.size
         some, self._waiting = self._waiting[:count], self._waiting[count:]
+        self._size -= total
         return some
 
     async def idle(self) -> None:
         """Wait until nothing is under way."""
-        while self._running is not None:
-            await asyncio.wait([self._running])
+        while self._running:
+            await asyncio.wait(self._running)

@@ -10,7 +10,7 @@
 
 OpenSearch never sees a type of the client's: nothing is mapped by what it happens to hold.
 A path under n, d and s is one field name without a dot, so that `a` and `a.b` never clash.
-Only `body` is stored.
+Only `body` is stored, and the document as it was sent is not: it is four times the item.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from m1.terms import SORTED_CHARACTERS
 MAX_FIELD_PATHS = 5_000
 """So many paths with numbers, dates or texts a space may have."""
 MAX_REGEX = 16_000
-META = {"m1": {"format": 1}}
+FORMAT = 2
+META = {"m1": {"format": FORMAT}}
 SEPARATOR = "\0"
 
 _SPECIAL = re.compile(r"[%/*\\\x00-\x20\x7f]")
@@ -85,7 +86,7 @@ def index_of(shards: int, replicas: int, alias: str) -> dict[str, Any]:
         "mappings": {
             "_meta": META,
             "dynamic": "strict",
-            "_source": {"includes": ["body"]},
+            "_source": {"enabled": False},
             "date_detection": False,
             "dynamic_templates": [
                 _by_path("n", {"type": "double"}),
@@ -94,7 +95,7 @@ def index_of(shards: int, replicas: int, alias: str) -> dict[str, Any]:
             ],
             "properties": {
                 "id": {"type": "keyword", "index": False},
-                "body": {"type": "keyword", "index": False, "doc_values": False},
+                "body": {"type": "text", "index": False, "store": True},
                 "t": keyword,
                 "p": keyword,
                 "n": by_path,

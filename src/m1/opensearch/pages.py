@@ -31,12 +31,12 @@ _KEPT = "5m"
 """How long a point in time outlives the last page that was asked for."""
 
 
-class _Source(msgspec.Struct):
-    body: str = ""
+class _Stored(msgspec.Struct):
+    body: tuple[str] = ("",)
 
 
-class _Hit(msgspec.Struct, rename={"source": "_source"}):
-    source: _Source = msgspec.field(default_factory=_Source)
+class _Hit(msgspec.Struct):
+    fields: _Stored = msgspec.field(default_factory=_Stored)
     sort: list[Any] = []
 
 
@@ -66,6 +66,7 @@ class Reading:
         self._body: dict[str, Any] = {
             "query": {"bool": {"filter": [query_of(plan)]}},
             "sort": sort_of(order),
+            "stored_fields": ["body"],
         }
 
     async def page(self, start: int, rows: int) -> Page:
@@ -148,7 +149,7 @@ class _Point:
         if self._after is not None:
             more |= {"search_after": self._after, "track_total_hits": False}
         if skip:
-            more["_source"] = False
+            more["stored_fields"] = "_none_"
         hits = await self._reading.search("/_search", more, seconds=_LOST_SECONDS)
         if hits.hits:
             self._after = hits.hits[-1].sort
@@ -160,4 +161,4 @@ class _Point:
 
 
 def _bodies(hits: _Hits) -> list[bytes]:
-    return [hit.source.body.encode() for hit in hits.hits]
+    return [hit.fields.body[0].encode() for hit in hits.hits]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -16,6 +17,10 @@ from m1.opensearch.mapping import MAX_FIELD_PATHS, document_of, path_of
 from m1.opensearch.versions import CONFLICT, Versions
 
 _BULK_BYTES = 1024 * 1024
+_BULKS_AT_ONCE = 4
+"""So many bulks of one server's are under way on a space, where there is that much to write."""
+_MANY = 50
+"""So many changes are made into documents in a thread."""
 _PRIMARY_SECONDS = "10s"
 """So long a node waits for a shard that has no primary just now."""
 
@@ -72,6 +77,11 @@ class _Update:
         )
 
 
+def _update_of(changes: Sequence[Change], version: int) -> _Update:
+    """Make an update whose first change has a version, and the others those that follow."""
+    return _Update([_Write(change, version + n) for n, change in enumerate(changes)])
+
+
 class Space:
     """The index of one space, as far as this server uses it."""
 
@@ -81,13 +91,17 @@ class Space:
         self._cluster = cluster
         self._versions = versions
         self._fields: set[str] = set()
-        self._updates: Joined[_Update] = Joined(self._write, _BULK_BYTES)
+        self._updates: Joined[_Update] = Joined(self._write, _BULK_BYTES, _BULKS_AT_ONCE)
+        self._slots = asyncio.Semaphore(_BULKS_AT_ONCE)
         self.refreshes = Shared(self._refresh)
 
     async def update(self, changes: Sequence[Change]) -> None:
         """Apply changes; see Engine."""
         first = self._versions.take(len(changes))
-        update = _Update([_Write(change, first + n) for n, change in enumerate(changes)])
+        if len(changes) < _MANY:
+            update = _update_of(changes, first)
+        else:
+            update = await asyncio.to_thread(_update_of, changes, first)
         await self._check_fields(update.writes)
         try:
             await self._updates.do(update, sum(write.size for write in update.writes))
@@ -97,22 +111,14 @@ class Space:
     async def _write(self, updates: Sequence[_Update]) -> list[Exception | None]:
         """Write some updates together; gives how each fared."""
         while writes := [write for update in updates for write in update.pending()]:
-            for some in _cut(writes):
-                await self._bulk(some)
+            await asyncio.gather(*map(self._bulk, _cut(writes)))
         return [update.failure() for update in updates]
 
     async def _bulk(self, writes: Sequence[_Write]) -> None:
         """Write some changes in one call; where it fails, all of them did."""
         try:
-            with refusals_told():
-                answer = await self._cluster.read(  # their versions make it repeatable
-                    "POST",
-                    f"/{self.alias}/_bulk",
-                    b"".join(write.lines() for write in writes),
-                    require_alias="true",
-                    timeout=_PRIMARY_SECONDS,
-                    filter_path="items.*.status,items.*.error",
-                )
+            async with self._slots:
+                answer = await self._call_bulk(writes)
         except M1Error as error:
             for write in writes:
                 write.end(error)
@@ -120,6 +126,17 @@ class Space:
         for write, item in zip(writes, answer["items"], strict=True):
             (said,) = item.values()
             self._end(write, said["status"], said.get("error"))
+
+    async def _call_bulk(self, writes: Sequence[_Write]) -> Any:
+        with refusals_told():
+            return await self._cluster.read(  # their versions make it repeatable
+                "POST",
+                f"/{self.alias}/_bulk",
+                b"".join(write.lines() for write in writes),
+                require_alias="true",
+                timeout=_PRIMARY_SECONDS,
+                filter_path="items.*.status,items.*.error",
+            )
 
     def _end(self, write: _Write, status: int, error: Any) -> None:
         if error is None:
