@@ -46,5 +46,5 @@ def set_up(log_format: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonFormatter() if log_format == "json" else _TextFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    for quiet in ("uvicorn", "uvicorn.error", "asyncio"):
-        logging.getLogger(quiet).setLevel(logging.WARNING)
+    for quiet in ("uvicorn", "uvicorn.error", "asyncio"):  # a warning is of what clients send
+        logging.getLogger(quiet).setLevel(logging.ERROR)

@@ -1,50 +1,227 @@
-"""HTTP on one connection: uvicorn's, with our answer to what is not HTTP, and to an end."""
+"""HTTP on one connection: uvicorn's, with limits, our own refusals, and a quiet end.
+
+What a connection may take is in `limits`. A sweep of all connections, each second, looks
+for those that take too long; a request costs no timer of its own.
+"""
 
 from __future__ import annotations
 
-from typing import Any, cast
+import fcntl
+import sys
+import termios
+from http import HTTPStatus
+from time import monotonic
+from typing import Any, NamedTuple, cast
 
+import httptools
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from m1.server.app import App
+from m1.server.limits import LEAST_BYTES_A_SECOND, MAX_HEADERS, Limits
+
+_CROWDED = "there are too many connections: try again"
+_BETWEEN_BYTES = 1_024
+"""What stands between the parts of a head."""
+_LINGER_SECONDS = 1.0
+"""So long a refused client may go on sending, that it comes to see the answer."""
+
+
+class _Span(NamedTuple):
+    """Since when something lasts, and a count of bytes at that time."""
+
+    since: float
+    bytes: int = 0
 
 
 class Protocol(HttpToolsProtocol):
-    """Refuses a request that cannot be parsed with the one error body."""
+    """One connection."""
 
-    _receiving = False
+    def __init__(self, *arguments: Any, limits: Limits, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._limits = limits
+        self.is_crowded = False
+        """Whether there were too many connections already when this one came."""
+        self._is_receiving = False
+        """Whether the head of a request that is not late has begun to come."""
+        self._is_refused = False
+        self._refusal: tuple[int, str] | None = None
+        self._head: _Span | None = None
+        self._body: _Span | None = None
+        self._unsent: _Span | None = None
+        self._taken = 0
+        """How many bytes of the head, then of the body have come."""
+
+    # --- what the server asks ---
 
     @property
     def is_busy(self) -> bool:
         """Whether a request that was not too late has begun to come, or is not answered yet."""
         cycles = [cycle for cycle, _ in self.pipeline] + ([self.cycle] if self.cycle else [])
+        waited_for = [each for each in cycles if not cast(Any, each.scope)["late"]]
         return (
-            self._receiving
-            or any(
-                not cast(Any, each.scope)["late"] and not each.response_complete for each in cycles
-            )
+            self._is_receiving
+            or not all(each.response_complete for each in waited_for)
             or self.transport.get_write_buffer_size() > 0
         )
+
+    def sweep(self, now: float) -> None:
+        """End the connection where something takes too long."""
+        if self._is_refused or self.transport.is_closing():
+            return
+        if self.flow.read_paused:  # it is we who do not read
+            self._head = self._head and _Span(now)
+            self._body = self._body and _Span(now, self._taken)
+        if self._head:
+            self._sweep_head(now - self._head.since)
+        elif self._body:
+            self._sweep_body(self._body, now)
+        self._sweep_answer(now)
+
+    def _sweep_head(self, seconds: float) -> None:
+        if seconds > self._limits.receive_seconds and self._taken:
+            self.refuse(408, "the head of the request took too long")
+        elif seconds > (_LINGER_SECONDS if self.is_crowded else self._limits.receive_seconds):
+            self.transport.close()
+
+    def _sweep_body(self, body: _Span, now: float) -> None:
+        seconds = now - body.since
+        if seconds < self._limits.receive_seconds:
+            return
+        if self._taken - body.bytes < LEAST_BYTES_A_SECOND * seconds:
+            self._give_up(408, "the body came too slowly")
+        else:
+            self._body = _Span(now, self._taken)
+
+    def _sweep_answer(self, now: float) -> None:
+        if not self.transport.get_write_buffer_size():
+            self._unsent = None
+            return
+        unsent = self._count_unsent()
+        if self._unsent is None or unsent < self._unsent.bytes:
+            self._unsent = _Span(now, unsent)
+        elif now - self._unsent.since > self._limits.send_seconds:
+            self.transport.abort()
+
+    def _count_unsent(self) -> int:
+        """Count what the client has not taken, here and in the kernel, which holds megabytes."""
+        plug = self.transport.get_extra_info("socket")
+        held = fcntl.ioctl(plug.fileno(), termios.TIOCOUTQ, bytes(4))
+        return self.transport.get_write_buffer_size() + int.from_bytes(held, sys.byteorder)
+
+    # --- what comes ---
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin to count its time; one too many is only heard out to be refused."""
+        super().connection_made(transport)
+        over = len(self.connections) - self._limits.connections
+        self.is_crowded = over > 0
+        self._head = _Span(monotonic())
+        if over > self._limits.backlog:  # there is no room to hear it out
+            self.refuse(503, _CROWDED)
+            transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came; raises nothing."""
+        if self._is_refused:
+            return
+        if self._head is None and self._body is None and self._is_idle:
+            self._expect_head()
+        if self._head is not None:
+            self._taken += len(data)
+        super().data_received(data)
+        most = 2 * self._limits.head + _BETWEEN_BYTES
+        if self._head is not None and self._taken > most and not self._is_refused:
+            self.refuse(*self._too_long())
+
+    @property
+    def _is_idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def _expect_head(self) -> None:
+        self._head, self._taken = _Span(monotonic()), 0
 
     def on_message_begin(self) -> None:
         """Take note of a request that comes too late."""
         super().on_message_begin()
+        if self._head is None:  # behind another one in the same bytes
+            self._expect_head()
         late = cast(App, self.app).ending
-        self._receiving = not late
+        self._is_receiving = not late
         cast(Any, self.scope)["late"] = late
+
+    def on_url(self, url: bytes) -> None:
+        """Take a piece of the URL."""
+        super().on_url(url)
+        if len(self.url) > self._limits.head:
+            self._stop(*self._too_long())
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header."""
+        super().on_header(name, value)
+        if len(self.headers) > MAX_HEADERS:
+            self._stop(431, f"there are more than {MAX_HEADERS} headers")
 
     def on_headers_complete(self) -> None:
         """From here on the request is in a cycle of uvicorn's."""
+        if sum(len(name) + len(value) for name, value in self.headers) > self._limits.head:
+            self._stop(*self._too_long())
+        if self.is_crowded:
+            self._stop(503, _CROWDED)
         super().on_headers_complete()
-        self._receiving = False
+        self._head, self._is_receiving = None, False
+        self._body, self._taken = _Span(monotonic()), 0
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body."""
+        super().on_body(body)
+        self._taken += len(body)
+
+    def on_message_complete(self) -> None:
+        """All of the request is here."""
+        super().on_message_complete()
+        self._body = None
+
+    def resume_writing(self) -> None:
+        """Most of what was written has been taken."""
+        super().resume_writing()
+        self._unsent = None
+
+    # --- refusing ---
+
+    def _too_long(self) -> tuple[int, str]:
+        if len(self.url) > self._limits.head:
+            return 414, f"the URL is longer than {self._limits.head} bytes: send a form in the body"
+        return 431, f"the headers are longer than {self._limits.head} bytes"
+
+    def _stop(self, status: int, message: str) -> None:
+        """End parsing, within it; what is to be answered is sent behind it."""
+        self._refusal = status, message
+        raise httptools.HttpParserError(message)
 
     def send_400_response(self, msg: str) -> None:
+        """Answer what cannot be parsed, or was not to be."""
+        self.refuse(*self._refusal or (400, msg))
+
+    def _give_up(self, status: int, message: str) -> None:
+        """Refuse where that can still be said."""
+        if self.cycle.response_started:
+            self.transport.abort()
+        else:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+            self.refuse(status, message)
+
+    def refuse(self, status: int, message: str) -> None:
         """Say what is wrong, and end the connection: where the next request begins is unknown."""
-        body = msgspec.json.encode({"message": msg, "status": 400})
+        self._is_refused, self._is_receiving = True, False
+        body = msgspec.json.encode({"message": message, "status": status})
+        retry = "retry-after: 1\r\n" if status == 503 else ""
         head = (
-            "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n"
-            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: application/json\r\n"
+            f"content-length: {len(body)}\r\n{retry}connection: close\r\n\r\n"
         )
         self.transport.write(head.encode() + body)
-        self.transport.close()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.loop.call_later(_LINGER_SECONDS, self.transport.close)

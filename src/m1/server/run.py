@@ -12,6 +12,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,6 +27,7 @@ from m1.engine import Engine
 from m1.errors import M1Error, StartError
 from m1.server import log
 from m1.server.app import App
+from m1.server.limits import Limits
 from m1.server.peers import Peers
 from m1.server.protocol import Protocol
 from m1.server.quickstart import quickstart
@@ -33,7 +35,9 @@ from m1.server.settings import Settings
 
 _GRACE_SECONDS = 30
 _LOOK_SECONDS = 0.02
-_BACKLOG = 512
+_SWEEP_SECONDS = 1.0
+_TOLD_SECONDS = 10.0
+"""So often at most the log tells that there are too many connections."""
 _log = logging.getLogger("m1")
 
 
@@ -78,7 +82,8 @@ async def _serve(settings: Settings) -> int:
         url = _url(settings, listening)
         host = listening.getsockname()[0]
         lines = await quickstart(services, url, host) if settings.quickstart else None
-        server = _Server(app, _config(app, settings), [f"m1 listening on {url}", lines])
+        config = _config(app, settings, settings.limits.fitted())
+        server = _Server(app, config, [f"m1 listening on {url}", lines])
         stop.append(server.stop)
         server.stop_on_signals()
         if not failures:
@@ -159,17 +164,17 @@ def _url(settings: Settings, listening: socket.socket) -> str:
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
-def _config(app: App, settings: Settings) -> uvicorn.Config:
+def _config(app: App, settings: Settings, limits: Limits) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http=Protocol,
+        http=cast(type[asyncio.Protocol], partial(Protocol, limits=limits)),
         ws="none",
         lifespan="off",
         proxy_headers=False,  # X-Forwarded-For is for Peers alone to believe
         server_header=False,
         access_log=False,
         log_config=None,
-        backlog=_BACKLOG,
+        backlog=limits.backlog,
         timeout_graceful_shutdown=1,  # the grace is over when uvicorn begins to count
         ssl_certfile=settings.tls_cert,
         ssl_keyfile=settings.tls_key,
@@ -183,12 +188,34 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._app = app
         self._when_ready = when_ready
+        self._swept_at = time.monotonic()
+        self._told_at = float("-inf")
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         for text in self._when_ready:
             if text is not None:
                 print(text, flush=True)  # noqa: T201
+
+    async def on_tick(self, counter: int) -> bool:
+        self._sweep()
+        return await super().on_tick(counter)
+
+    def _sweep(self) -> None:
+        """Have each connection looked at now and then; see Protocol."""
+        now = time.monotonic()
+        if now - self._swept_at < _SWEEP_SECONDS:
+            return
+        self._swept_at = now
+        connections = self._connections()
+        for each in connections:
+            each.sweep(now)
+        if any(each.is_crowded for each in connections) and now - self._told_at > _TOLD_SECONDS:
+            self._told_at = now
+            _log.warning("there are %d connections, some are refused", len(connections))
+
+    def _connections(self) -> list[Protocol]:
+        return list(cast(set[Protocol], self.server_state.connections))
 
     def stop(self) -> None:
         """Refuse what comes from now on, finish what has begun, end."""
@@ -199,13 +226,13 @@ class _Server(uvicorn.Server):
         self._app.ending = True
         deadline = time.monotonic() + _GRACE_SECONDS
         # uvicorn has no event for it
-        while self._is_busy() and not self.force_exit and time.monotonic() < deadline:  # noqa: ASYNC110
+        while self._is_busy() and not self.force_exit and time.monotonic() < deadline:
             await asyncio.sleep(_LOOK_SECONDS)
+            self._sweep()
         await super().shutdown(sockets)
 
     def _is_busy(self) -> bool:
-        connections = cast(set[Protocol], self.server_state.connections)
-        return any(each.is_busy for each in connections)
+        return any(each.is_busy for each in self._connections())
 
     def stop_on_signals(self) -> None:
         """End on SIGTERM and SIGINT; a second one does not wait for what runs."""

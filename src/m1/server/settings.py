@@ -13,6 +13,7 @@ from typing import NoReturn
 from urllib.parse import urlsplit
 
 from m1.errors import StartError
+from m1.server.limits import Limits
 from m1.server.peers import Network
 
 DEFAULT_PORT = 8100
@@ -36,8 +37,17 @@ class Settings:
     trusted_proxies: tuple[Network, ...]
     init_secret_file: Path | None
     max_body: int
+    max_head: int
+    max_connections: int
+    receive_seconds: float
+    send_seconds: float
     log_format: str
     quickstart: bool
+
+    @property
+    def limits(self) -> Limits:
+        """What each connection may take."""
+        return Limits(self.max_connections, self.max_head, self.receive_seconds, self.send_seconds)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -99,7 +109,21 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="a file with the secret that /init needs; without it /init is for this machine",
     )
-    add("--max-body", type=_bytes, default=64 * 2**20, help="the largest body in bytes (64 MiB)")
+    add("--max-body", type=_count, default=64 * 2**20, help="the largest body in bytes (64 MiB)")
+    add("--max-head", type=_count, default=64 * 2**10, help="the largest URL and headers (64 KiB)")
+    add("--max-connections", type=_count, default=1_000, help="how many at once (1000)")
+    add(
+        "--receive-seconds",
+        type=_seconds,
+        default=10.0,
+        help="a request's head must be there within, its body at 1 KiB a second (10)",
+    )
+    add(
+        "--send-seconds",
+        type=_seconds,
+        default=30.0,
+        help="who takes nothing of an answer for so long is cut off (30)",
+    )
     add("--log-format", choices=("text", "json"), default="text", help="(text)")
     add(
         "--quickstart",
@@ -132,10 +156,20 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _bytes(text: str) -> int:
+def _count(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of bytes")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < 3_600:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
+    return seconds
 
 
 def _networks(text: str) -> tuple[Network, ...]:

@@ -1,0 +1,92 @@
+"""A client that is a bare socket: it sends what it likes, as slowly as it likes."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import time
+from urllib.parse import urlsplit
+
+from tests.serving import Reply, Server
+
+_SECONDS = 30.0
+
+
+class Plug:
+    """One connection to a server."""
+
+    def __init__(self, server: Server) -> None:
+        url = urlsplit(server.url)
+        self.begun = time.monotonic()
+        self.socket = socket.create_connection((url.hostname or "", url.port or 0), _SECONDS)
+
+    def send(self, data: bytes) -> None:
+        """Send bytes; where nobody takes them any more, that is as well."""
+        try:
+            self.socket.sendall(data)
+        except OSError:
+            return
+
+    def drip(self, data: bytes, pause: float) -> None:
+        """Send byte by byte, until there is something to read."""
+        self.socket.settimeout(pause)
+        for byte in data:
+            self.send(bytes([byte]))
+            try:
+                self.socket.recv(1, socket.MSG_PEEK)
+            except TimeoutError:
+                continue
+            except OSError:
+                pass
+            break
+        self.socket.settimeout(_SECONDS)
+
+    def answer(self) -> Reply | None:
+        """Read an answer; None where the connection ends without one."""
+        answer = http.client.HTTPResponse(self.socket)
+        try:
+            answer.begin()
+            text = answer.read().decode()
+        except (OSError, http.client.HTTPException):
+            return None
+        return Reply(answer.status, text, {k.lower(): v for k, v in answer.getheaders()})
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been there."""
+        return time.monotonic() - self.begun
+
+    def is_closed(self) -> bool:
+        """Wait for the other side to close; False where something else comes."""
+        try:
+            return self.socket.recv(1) == b""
+        except ConnectionError:
+            return True
+
+    def close(self) -> None:
+        """Leave."""
+        self.socket.close()
+
+    def __enter__(self) -> Plug:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def head(server: Server, path: str, length: int | None = None, verb: str = "POST") -> bytes:
+    """Give the head of a request, all but the empty line where no length is given."""
+    text = (
+        f"{verb} /{path} HTTP/1.1\r\nHost: m1\r\nm1-auth-token: {server.token}\r\n"
+        "Content-Type: application/x-www-form-urlencoded\r\n"
+    )
+    return (text if length is None else f"{text}Content-Length: {length}\r\n\r\n").encode()
+
+
+def refused(reply: Reply | None, status: int) -> None:
+    """Assert the one error body, on a connection that ends."""
+    assert reply is not None
+    assert reply.status == status, reply
+    assert json.loads(reply.text)["status"] == status
+    assert reply.headers["connection"] == "close"

@@ -1,0 +1,246 @@
+"""What one client may take of the server: time, bytes, connections. Each limit has its answer."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.curl import session, upsert
+from tests.e2e.plug import Plug, head, refused
+from tests.e2e.test_stream import CUT, Reader, peak_bytes
+from tests.serving import Server, serving
+from tests.waiting import until
+
+LIMIT = 2.0
+"""Seconds, in place of 10 and 30, that a client of these tests may take."""
+MOST = LIMIT + 2.5
+"""Connections are looked at each second, on a busy machine a little later."""
+CONNECTIONS = 20
+HEAD = 16_384
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with little patience."""
+    flags = ["--receive-seconds", f"{LIMIT}", "--send-seconds", f"{LIMIT}"]
+    flags += ["--max-connections", f"{CONNECTIONS}", "--max-head", f"{HEAD}"]
+    with serving(tmp_path_factory.mktemp("strict"), *flags) as started:
+        started.log_in()
+        assert started.call("session/add", store="stash", shards=1, replicas=1).status == 204
+        yield started
+
+
+@pytest.fixture
+def plug(strict: Server) -> Iterator[Plug]:
+    """A connection to it."""
+    with Plug(strict) as plug:
+        yield plug
+
+
+# --- time ---
+
+
+@pytest.mark.parametrize("sent", [b"GET /", b"GET /ping HTTP/1.1\r\nX-Slow: "])
+def test_a_head_that_takes_too_long_is_a_408(plug: Plug, sent: bytes) -> None:
+    plug.send(sent)
+    plug.drip(b"x" * 100, 0.2)
+    refused(plug.answer(), 408)
+    assert LIMIT < plug.seconds < MOST
+
+
+@pytest.mark.parametrize("sent", [b"", b"\r\n" * 100])
+def test_who_begins_no_request_is_left(plug: Plug, sent: bytes) -> None:
+    plug.drip(sent, 0.1)
+    plug.answer()
+    assert plug.is_closed()
+    assert LIMIT < plug.seconds < MOST
+
+
+def test_a_second_request_has_as_long_as_the_first_and_no_longer(plug: Plug) -> None:
+    plug.send(b"GET /ping HTTP/1.1\r\n\r\n")
+    first = plug.answer()
+    assert first is not None
+    assert first.status == 200
+    plug.drip(b"GET /ping HTTP/1.1\r\nX-Slow: " + b"x" * 100, 0.1)
+    refused(plug.answer(), 408)
+    assert LIMIT < plug.seconds < MOST
+
+
+@pytest.mark.parametrize("pause", [0.1, 60.0])
+def test_a_body_that_comes_too_slowly_is_a_408(strict: Server, plug: Plug, pause: float) -> None:
+    plug.send(head(strict, "session/update", 10_000))
+    plug.drip(b"store=stash&ops=" + b" " * 1_000, pause)
+    refused(plug.answer(), 408)
+    assert LIMIT < plug.seconds < MOST
+
+
+def test_a_body_that_nobody_waits_for_is_not_waited_for(strict: Server, plug: Plug) -> None:
+    plug.send(head(strict, "no/such/path", 10_000))
+    reply = plug.answer()
+    assert reply is not None
+    assert reply.status == 404
+    plug.drip(b" " * 1_000, 0.1)
+    assert plug.is_closed()
+    assert plug.seconds < MOST
+
+
+def test_a_body_at_a_fair_pace_may_take_as_long_as_it_takes(strict: Server, plug: Plug) -> None:
+    form = b"store=stash&ops=" + b" " * 10_000 + b"[]"
+    plug.send(head(strict, "session/update", len(form)))
+    while form:
+        some, form = form[:1_000], form[1_000:]
+        plug.send(some)
+        time.sleep(0.4)  # that is its pace
+    reply = plug.answer()
+    assert reply is not None
+    assert reply.status == 204
+    assert plug.seconds > LIMIT
+
+
+def test_who_takes_nothing_of_an_answer_is_cut_off_and_who_takes_little_is_not(
+    strict: Server,
+) -> None:
+    items = [session(f"{n:04}", pad="p" * 8_000) for n in range(2_000)]
+    for begin in range(0, len(items), 500):
+        upsert(strict, "stash", *items[begin : begin + 500])
+    with Reader(strict, "stash") as stalled, Reader(strict, "stash") as slow:
+        begun = time.monotonic()
+        while time.monotonic() < begun + MOST:
+            slow.take(50_000)
+            time.sleep(0.1)  # that is its pace
+        assert slow.rest()["count"] == len(items)
+        with pytest.raises(CUT):
+            stalled.rest()
+    # an answer that is cut off is not what ends a whole one
+    with Reader(strict, "stash") as whole:
+        assert whole.rest()["count"] == len(items)
+
+
+def test_a_half_closed_connection_is_closed(plug: Plug) -> None:
+    plug.send(b"GET /ping HTTP/1.1\r\n")
+    plug.socket.shutdown(socket.SHUT_WR)
+    assert plug.is_closed()
+    assert plug.seconds < 1
+
+
+# --- bytes ---
+
+
+def test_too_long_a_url_is_a_414(plug: Plug) -> None:
+    plug.send(b"GET /ping?" + b"x" * 2**20 + b" HTTP/1.1\r\n\r\n")
+    refused(plug.answer(), 414)
+    assert plug.seconds < 1
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [b"X: " + b"x" * 2**20 + b"\r\n", b"X: y\r\n" * 10_000, (b"X: " + b"x" * 999 + b"\r\n") * 20],
+    ids=["one that is long", "many", "some that are long together"],
+)
+def test_too_many_or_too_long_headers_are_a_431(plug: Plug, headers: bytes) -> None:
+    plug.send(b"GET /ping HTTP/1.1\r\n" + headers + b"\r\n")
+    refused(plug.answer(), 431)
+    assert plug.seconds < 1
+
+
+def test_a_url_and_headers_just_within_the_limit_are_fine(plug: Plug) -> None:
+    url = b"/ping?" + b"x" * (HEAD - 6)
+    plug.send(b"GET " + url + b" HTTP/1.1\r\nX: " + b"x" * (HEAD - 10) + b"\r\n")
+    plug.send(b"\r\n")
+    reply = plug.answer()
+    assert reply is not None
+    assert reply.status == 200
+
+
+def test_a_body_without_an_end_takes_no_memory(strict: Server, plug: Plug) -> None:
+    before = peak_bytes(strict, reset=True)
+    plug.send(head(strict, "session/update") + b"Transfer-Encoding: chunked\r\n\r\n")
+    chunk = b"100000\r\n" + b"x" * 2**20 + b"\r\n"
+    for _ in range(200):
+        plug.send(chunk)
+    refused(plug.answer(), 413)
+    assert peak_bytes(strict) - before < (64 + 16) * 2**20
+
+
+# --- what is not one request ---
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n",
+        b"Content-Length: 4\r\nContent-Length: 5\r\n",
+        b"Content-Length: -1\r\n",
+        b"Content-Length: 4, 4\r\n",
+        b"Transfer-Encoding: chunked, identity\r\n",
+        b"Transfer-Encoding: \x0bchunked\r\n",
+        b"Transfer-Encoding : chunked\r\n",
+        b"X: y\r\n folded: z\r\n",
+        b"X: y\n\r\n",
+        b"X: a\0b\r\n",
+        b"X\r: y\r\n",
+    ],
+)
+def test_a_request_that_two_servers_could_read_in_two_ways_is_a_400(
+    plug: Plug, headers: bytes
+) -> None:
+    plug.send(b"POST /ping HTTP/1.1\r\nHost: m1\r\n" + headers + b"\r\n0\r\n\r\nGET /ping")
+    reply = plug.answer()
+    assert reply is None or reply.status in (400, 405)
+    if reply is not None:
+        assert plug.is_closed()
+
+
+# --- connections ---
+
+
+def test_one_connection_too_many_is_a_503_at_once(strict: Server) -> None:
+    until(lambda: strict.call("ping").status == 200, "somebody is left", MOST)
+    with ExitStack() as stack:
+        for _ in range(CONNECTIONS):
+            stack.enter_context(Plug(strict)).send(b"GET /ping HTTP/1.1\r\nX: ")
+        late = stack.enter_context(Plug(strict))
+        late.send(b"GET /ping HTTP/1.1\r\n\r\n")
+        reply = late.answer()
+        refused(reply, 503)
+        assert reply is not None
+        assert reply.headers["retry-after"] == "1"
+        assert late.seconds < 1
+    until(lambda: strict.call("ping").status == 200, "nobody is let in", 10)
+
+
+def test_with_few_descriptors_many_connections_do_no_harm(tmp_path: Path) -> None:
+    server = Server(tmp_path / "data", home=tmp_path / "home", program="tests.e2e.few_files")
+    try:
+        server.log_in()
+        assert server.call("session/add", store="stash", shards=1, replicas=1).status == 204
+        with ExitStack() as stack:
+            plugs = [stack.enter_context(Plug(server)) for _ in range(300)]
+            for each in plugs:
+                each.send(head(server, "session/update", 10))
+            answers = {told(server) for _ in range(20)}
+            assert answers & {204, 503}
+            assert answers <= {None, 204, 503}
+        until(lambda: server.call("ping").status == 200, "nobody is let in", 10)
+        upsert(server, "stash", session("after"))
+        server.process.terminate()
+        assert server.process.wait(10) == 0
+        server.log.seek(0)
+        assert len(server.log.read().splitlines()) < 20
+    finally:
+        server.stop()
+
+
+def told(server: Server) -> int | None:
+    """Update once; gives what the answer was, None where there was none."""
+    with Plug(server) as plug:
+        form = b'store=stash&ops=[{"upsert":[{"session":{"id":"a"}}]}]'
+        plug.send(head(server, "session/update", len(form)) + form)
+        reply = plug.answer()
+        assert plug.seconds < 5
+        return None if reply is None else reply.status
