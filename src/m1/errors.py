@@ -11,9 +11,12 @@ client reads such an answer and raises the same class again.
       Forbidden               403  the user lacks each of the rights that would do
       NotFound                404  no such store, user, setting or path
       MethodNotAllowed        405  the path exists, the verb does not
+      TooSlow                 408  the request came too slowly
       Conflict                409  a name is taken, a key is not unique, a state forbids it
       TooLarge                413  the body is over the limit
+      UrlTooLong              414  the URL is over the limit
       TooManyLogins           429  too many failed logins: wait `retry_after` seconds
+      HeadersTooLarge         431  the headers are over the limit
       Unavailable             503  the same call may succeed after `retry_after` seconds
     Failure                          ends a command with one line and an exit code
       Misuse                       2 the command line, or a file it needs, is wrong
@@ -84,16 +87,34 @@ class Conflict(M1Error):
     status = 409
 
 
+class TooSlow(M1Error):
+    """The request did not come as fast as it must."""
+
+    status = 408
+
+
 class TooLarge(M1Error):
     """The body of the request is over the limit."""
 
     status = 413
 
 
+class UrlTooLong(M1Error):
+    """The URL of the request is over the limit."""
+
+    status = 414
+
+
 class TooManyLogins(M1Error):
     """Too many logins failed from one address, or too many are waiting."""
 
     status = 429
+
+
+class HeadersTooLarge(M1Error):
+    """The headers of the request are over the limit, or too many."""
+
+    status = 431
 
 
 class Unavailable(M1Error):
@@ -140,8 +161,11 @@ _BY_STATUS: dict[int, type[M1Error]] = {
         NotFound,
         MethodNotAllowed,
         Conflict,
+        TooSlow,
         TooLarge,
+        UrlTooLong,
         TooManyLogins,
+        HeadersTooLarge,
         Unavailable,
     )
 }

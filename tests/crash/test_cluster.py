@@ -29,7 +29,6 @@ from tests.serving import Server
 from tests.waiting import until
 
 WRITERS = 8
-PAUSE_SECONDS = 0.1
 IDS = 3
 STILL = 300
 """So many items nobody changes: each count of them must be this one."""
@@ -102,7 +101,7 @@ class Writer(Client):
 
     def run(self) -> None:
         for number, id in enumerate(cycle(self.legal), 1):
-            if self.stop.wait(PAUSE_SECONDS):
+            if self.stop.wait(0.02):
                 return
             value = None if number % 4 == 0 else number
             self.legal[id].add(value)
@@ -122,7 +121,7 @@ class Counter(Client):
     """Counts the items that nobody changes."""
 
     def run(self) -> None:
-        while not self.stop.wait(PAUSE_SECONDS):
+        while not self.stop.wait(0.05):
             status, page = self.ask("query", q="still:true", rows=0)
             if status == 200 and page["count"] != STILL:
                 self.wrong.append(f"{page['count']} of {STILL} items were found")

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import signal
-import socket
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import pytest
 
 from tests.clustered import flags_of
 from tests.e2e.curl import session, upsert
+from tests.e2e.plug import Plug, head
 from tests.e2e.test_stream import Reader
 from tests.opensearch import Cluster
 from tests.serving import Server, serving
@@ -55,24 +54,17 @@ class Begun:
     def __init__(self, server: Server, number: int) -> None:
         ops = json.dumps([{"upsert": [session(f"begun-{number}")]}])
         form = urlencode({"store": "stash", "ops": ops})
-        url = urlsplit(server.url)
-        text = (
-            f"POST /session/update HTTP/1.1\r\nHost: {url.netloc}\r\n"
-            f"m1-auth-token: {server.token}\r\nContent-Length: {len(form)}\r\n"
-            f"Content-Type: application/x-www-form-urlencoded\r\n\r\n{form}"
-        ).encode()
+        text = head(server, "session/update", len(form)) + form.encode()
         cut = 1 if number % 2 else len(text) - 1  # in the head, or in the body
         self._rest = text[cut:]
-        self._plug = socket.create_connection((url.hostname or "", url.port or 0), timeout=60)
-        self._plug.sendall(text[:cut])
+        self._plug = Plug(server)
+        self._plug.send(text[:cut])
 
-    def finish(self) -> int:
+    def finish(self) -> int | None:
         """Send the rest; gives the status of the answer."""
-        with self._plug:
-            self._plug.sendall(self._rest)
-            answer = http.client.HTTPResponse(self._plug)
-            answer.begin()
-            return answer.status
+        with self._plug as plug:
+            plug.send(self._rest)
+            return plug.status()
 
     def leave(self) -> None:
         """Send no more."""

@@ -31,11 +31,11 @@ _log = logging.getLogger("m1")
 _MAJORS = ("2", "3")
 _START_SECONDS = 30
 _CALL_SECONDS = 18.0
-_CHANGES_A_SECOND = 500
-"""An update with many changes may take a second more for so many."""
 _CATALOG_CALL_SECONDS = 5.0
 """Who waits for longer, for others too, is told to try again: one request asks for the catalog,
 once more where it changes something, and is answered within half a minute."""
+_CHANGES_A_SECOND = 500
+"""An update with many changes may take a second more for so many."""
 _CATALOG_SECONDS = 0.5
 """How old the catalog may be that is used."""
 _CATALOG_INDEX = {

@@ -39,19 +39,17 @@ class _Waiting(NamedTuple, Generic[T]):
 class Joined(Generic[T]):
     """Work of many callers: what comes while other work is under way goes together.
 
-    Once there is enough of it, it goes beside the other, as much at once as is allowed.
+    Once there is enough of it, it goes beside the other.
     """
 
     def __init__(
         self,
         work: Callable[[Sequence[T]], Awaitable[Sequence[Exception | None]]],
         enough: int,
-        beside: int,
     ) -> None:
-        """`work` gives an outcome for each; `enough` is a size, `beside` a number of runs."""
+        """`work` gives an outcome for each; `enough` is a size."""
         self._work = work
         self._enough = enough
-        self._beside = beside
         self._waiting: list[_Waiting[T]] = []
         self._size = 0
         self._running: set[asyncio.Task[None]] = set()
@@ -65,9 +63,7 @@ class Joined(Generic[T]):
         await done
 
     def _begin(self) -> None:
-        while self._waiting and (
-            not self._running or (self._size >= self._enough and len(self._running) < self._beside)
-        ):
+        while self._waiting and (not self._running or self._size >= self._enough):
             task = asyncio.create_task(self._run(self._some()))
             self._running.add(task)
             task.add_done_callback(self._end)

@@ -91,7 +91,7 @@ class Space:
         self._cluster = cluster
         self._versions = versions
         self._fields: set[str] = set()
-        self._updates: Joined[_Update] = Joined(self._write, _BULK_BYTES, _BULKS_AT_ONCE)
+        self._updates: Joined[_Update] = Joined(self._write, _BULK_BYTES)
         self._slots = asyncio.Semaphore(_BULKS_AT_ONCE)
         self.refreshes = Shared(self._refresh)
 

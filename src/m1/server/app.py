@@ -24,7 +24,7 @@ from m1.api.services import Services
 from m1.engine import Page
 from m1.errors import M1Error, MethodNotAllowed, NotFound, NotJson, Unavailable
 from m1.server.cors import allow_origin
-from m1.server.exchange import NO_CONTENT, ClientGone, Exchange
+from m1.server.exchange import NO_CONTENT, ClientGone, Exchange, error_body
 from m1.server.forms import read_form, sent_unencoded
 from m1.server.peers import Peers
 from m1.server.stream import COUNT_HEADER, NDJSON, as_json, as_lines, json_of, lines_of
@@ -172,5 +172,4 @@ async def _refuse(exchange: Exchange, error: Exception) -> None:
         message = f"an error on our side; it is in the server's log under the number {number}"
         _log.error("request %s: %s %s", number, exchange.method, exchange.path, exc_info=error)
     if not exchange.begun:
-        body = msgspec.json.encode({"message": message, "status": status})
-        await exchange.answer(status, JSON, body)
+        await exchange.answer(status, JSON, error_body(status, message))

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 
+import msgspec
+
 from m1.errors import TooLarge
 
 Event = MutableMapping[str, Any]
@@ -13,6 +15,11 @@ Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Event], Awaitable[None]]
 
 NO_CONTENT = 204
+
+
+def error_body(status: int, message: str) -> bytes:
+    """Give the one body that every refusal has."""
+    return msgspec.json.encode({"message": message, "status": status})
 
 
 class ClientGone(Exception):

@@ -14,10 +14,11 @@ from time import monotonic
 from typing import Any, NamedTuple, cast
 
 import httptools
-import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from m1.errors import BadRequest, HeadersTooLarge, M1Error, TooSlow, Unavailable, UrlTooLong
 from m1.server.app import App
+from m1.server.exchange import error_body
 from m1.server.limits import LEAST_BYTES_A_SECOND, MAX_HEADERS, Limits
 
 _CROWDED = "there are too many connections: try again"
@@ -45,7 +46,7 @@ class Protocol(HttpToolsProtocol):
         self._is_receiving = False
         """Whether the head of a request that is not late has begun to come."""
         self._is_refused = False
-        self._refusal: tuple[int, str] | None = None
+        self._refusal: M1Error | None = None
         self._head: _Span | None = None
         self._body: _Span | None = None
         self._unsent: _Span | None = None
@@ -80,7 +81,7 @@ class Protocol(HttpToolsProtocol):
 
     def _sweep_head(self, seconds: float) -> None:
         if seconds > self._limits.receive_seconds and self._taken:
-            self.refuse(408, "the head of the request took too long")
+            self.refuse(TooSlow("the head of the request took too long"))
         elif seconds > (_LINGER_SECONDS if self.is_crowded else self._limits.receive_seconds):
             self.transport.close()
 
@@ -89,7 +90,7 @@ class Protocol(HttpToolsProtocol):
         if seconds < self._limits.receive_seconds:
             return
         if self._taken - body.bytes < LEAST_BYTES_A_SECOND * seconds:
-            self._give_up(408, "the body came too slowly")
+            self._give_up(TooSlow("the body came too slowly"))
         else:
             self._body = _Span(now, self._taken)
 
@@ -118,7 +119,7 @@ class Protocol(HttpToolsProtocol):
         self.is_crowded = over > 0
         self._head = _Span(monotonic())
         if over > self._limits.backlog:  # there is no room to hear it out
-            self.refuse(503, _CROWDED)
+            self.refuse(Unavailable(_CROWDED))
             transport.close()
 
     def data_received(self, data: bytes) -> None:
@@ -132,7 +133,7 @@ class Protocol(HttpToolsProtocol):
         super().data_received(data)
         most = 2 * self._limits.head + _BETWEEN_BYTES
         if self._head is not None and self._taken > most and not self._is_refused:
-            self.refuse(*self._too_long())
+            self.refuse(self._too_long())
 
     @property
     def _is_idle(self) -> bool:
@@ -154,20 +155,20 @@ class Protocol(HttpToolsProtocol):
         """Take a piece of the URL."""
         super().on_url(url)
         if len(self.url) > self._limits.head:
-            self._stop(*self._too_long())
+            self._stop(self._too_long())
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header."""
         super().on_header(name, value)
         if len(self.headers) > MAX_HEADERS:
-            self._stop(431, f"there are more than {MAX_HEADERS} headers")
+            self._stop(HeadersTooLarge(f"there are more than {MAX_HEADERS} headers"))
 
     def on_headers_complete(self) -> None:
         """From here on the request is in a cycle of uvicorn's."""
         if sum(len(name) + len(value) for name, value in self.headers) > self._limits.head:
-            self._stop(*self._too_long())
+            self._stop(self._too_long())
         if self.is_crowded:
-            self._stop(503, _CROWDED)
+            self._stop(Unavailable(_CROWDED))
         super().on_headers_complete()
         self._head, self._is_receiving = None, False
         self._body, self._taken = _Span(monotonic()), 0
@@ -189,34 +190,36 @@ class Protocol(HttpToolsProtocol):
 
     # --- refusing ---
 
-    def _too_long(self) -> tuple[int, str]:
-        if len(self.url) > self._limits.head:
-            return 414, f"the URL is longer than {self._limits.head} bytes: send a form in the body"
-        return 431, f"the headers are longer than {self._limits.head} bytes"
+    def _too_long(self) -> M1Error:
+        most = self._limits.head
+        if len(self.url) > most:
+            return UrlTooLong(f"the URL is longer than {most} bytes: send a form in the body")
+        return HeadersTooLarge(f"the headers are longer than {most} bytes")
 
-    def _stop(self, status: int, message: str) -> None:
-        """End parsing, within it; what is to be answered is sent behind it."""
-        self._refusal = status, message
-        raise httptools.HttpParserError(message)
+    def _stop(self, refusal: M1Error) -> None:
+        """End parsing, within it; the refusal is sent behind it."""
+        self._refusal = refusal
+        raise httptools.HttpParserError(refusal.message)
 
     def send_400_response(self, msg: str) -> None:
         """Answer what cannot be parsed, or was not to be."""
-        self.refuse(*self._refusal or (400, msg))
+        self.refuse(self._refusal or BadRequest(msg))
 
-    def _give_up(self, status: int, message: str) -> None:
+    def _give_up(self, refusal: M1Error) -> None:
         """Refuse where that can still be said."""
         if self.cycle.response_started:
             self.transport.abort()
         else:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-            self.refuse(status, message)
+            self.refuse(refusal)
 
-    def refuse(self, status: int, message: str) -> None:
+    def refuse(self, refusal: M1Error) -> None:
         """Say what is wrong, and end the connection: where the next request begins is unknown."""
         self._is_refused, self._is_receiving = True, False
-        body = msgspec.json.encode({"message": message, "status": status})
-        retry = "retry-after: 1\r\n" if status == 503 else ""
+        status, wait = refusal.status, refusal.retry_after
+        body = error_body(status, refusal.message)
+        retry = "" if wait is None else f"retry-after: {wait}\r\n"
         head = (
             f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: application/json\r\n"
             f"content-length: {len(body)}\r\n{retry}connection: close\r\n\r\n"
