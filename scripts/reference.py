@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from m1.api.endpoint import Endpoint
-from m1.api.rooms import answer_text, endpoints, need_text, rights_text
+from m1.api.rooms import (
+    answer_text,
+    endpoints,
+    example_text,
+    need_text,
+    refusals_text,
+    rights_text,
+)
 
 _HEAD = """\
 # The API
@@ -11,7 +18,8 @@ _HEAD = """\
 Made from the endpoints by `make docs`; do not edit. Calls carry the token in the header
 `m1-auth-token`. Parameters come in the query string, as a form (`curl -d`), as multipart
 (`curl --form`) or as a JSON object; those that an endpoint does not know are ignored.
-Every refusal is `{"message": "...", "status": N}`.
+Every refusal is `{"message": "...", "status": N}`; 405, 408, 414 and 431 may meet any call that is
+not well formed. A server describes itself in OpenAPI 3.1 at `/openapi.json`.
 """
 
 
@@ -28,6 +36,7 @@ def _section(endpoint: Endpoint) -> str:
         "",
         f"- rights: {rights_text(endpoint)}",
         f"- answer: {answer_text(endpoint)}",
+        f"- refusals: {refusals_text(endpoint)}",
         "",
     ]
     if endpoint.parameters:
@@ -37,6 +46,7 @@ def _section(endpoint: Endpoint) -> str:
             for each in endpoint.parameters
         ]
         lines.append("")
+    lines += [f"    {example_text(endpoint)}", ""]
     return "\n".join(lines)
 
 

@@ -40,8 +40,9 @@ _HASHING_AT_ONCE = 2
 _HASHING_WAITING = 32
 _FREE_FAILURES = 10
 _LONGEST_DELAY = 300.0
-_FORGIVEN_AFTER = 900.0
+_FORGIVEN_AFTER = 3_600.0
 _REMEMBERED = 10_000
+_OWN_NETWORK_BITS = 64
 
 T = TypeVar("T")
 _hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
@@ -188,15 +189,16 @@ class Passwords:
         TooManyLogins where too many failed before.
         """
         user = user[: _USER_NAME_LENGTH + 1]  # a longer one is nobody's, and not worth remembering
-        self._slow_down((user, address), now)
-        self._slow_down(("", address), now)
+        source = _source(address)
+        self._slow_down((user, source), now)
+        self._slow_down(("", source), now)
         known = catalog.users.get(user)
         kept = await self._hash_of_nobody() if known is None else known.password
         if await self._beside(_matches, kept, password) and known is not None:
-            self._failures.pop((user, address), None)
+            self._failures.pop((user, source), None)
             return
-        self._remember_failure((user, address), now)
-        self._remember_failure(("", address), now)
+        self._remember_failure((user, source), now)
+        self._remember_failure(("", source), now)
         raise Unauthorized("the user name or the password is wrong")
 
     async def _hash_of_nobody(self) -> str:
@@ -242,6 +244,14 @@ class Passwords:
 class _Failures(msgspec.Struct, frozen=True):
     count: int
     free_at: float
+
+
+def _source(address: str) -> str:
+    """Tell to whom an address is given: of IPv6, everybody has a whole network."""
+    parsed = ipaddress.ip_address(address)
+    if parsed.version == 4:
+        return address
+    return str(ipaddress.ip_network((parsed, _OWN_NETWORK_BITS), strict=False))
 
 
 def _matches(kept: str, password: str) -> bool:

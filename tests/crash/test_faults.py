@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from m1.api.endpoint import JsonKind
+from m1.api.endpoint import Json
 from m1.catalog import SharedCatalog
 from m1.embedded import EmbeddedEngine
 from m1.errors import M1Error, Unavailable
@@ -163,7 +163,7 @@ def test_a_caller_who_leaves_a_re_keying_leaves_one_whole_store(tmp_path: Path, 
         async with opened(tmp_path) as engine:
             call = Sessions(engine).call
             await call("add", store="stash", key="id", shards=1, replicas=1)
-            await call("update", store="stash", ops=JsonKind().read(items.decode()))
+            await call("update", store="stash", ops=Json.of(items))
             work = asyncio.ensure_future(call("key", store="stash", key="k"))
             for _ in range(turns):
                 await asyncio.sleep(0)

@@ -10,13 +10,11 @@ import re
 import signal
 import socket
 import sqlite3
-import ssl
 import stat
 import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -609,74 +607,6 @@ def test_with_an_init_secret_another_machine_can_make_the_first_user(tmp_path: P
         elsewhere = {"X-Forwarded-For": "65.29.29.190"}
         reply: Reply = server.call("init", headers=elsewhere, secret="the secret", **FIRST)
         assert reply.status == 204
-
-
-# --- TLS ------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a self-signed certificate for 127.0.0.1, cert.pem and key.pem."""
-    directory = tmp_path_factory.mktemp("certificate")
-    command = (
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "
-        "-subj /CN=m1 -addext subjectAltName=IP:127.0.0.1 -keyout key.pem -out cert.pem"
-    )
-    subprocess.run(command.split(), cwd=directory, check=True, capture_output=True)
-    return directory
-
-
-@pytest.mark.parametrize("way", ["flag", "environment"])
-def test_with_a_certificate_it_serves_https(tmp_path: Path, certificate: Path, way: str) -> None:
-    cert, key = str(certificate / "cert.pem"), str(certificate / "key.pem")
-    flags = ["--tls-cert", cert, "--tls-key", key] if way == "flag" else []
-    variables = {"M1_TLS_CERT": cert, "M1_TLS_KEY": key} if way == "environment" else {}
-    with serving(tmp_path, *flags, env=variables) as server:
-        assert server.url.startswith("https://127.0.0.1:")
-        context = ssl.create_default_context(cafile=cert)
-        with urllib.request.urlopen(f"{server.url}/ping", context=context, timeout=LIMIT) as answer:
-            assert answer.read() == b"true"
-        curl = ["curl", "-sS", "--cacert", cert, f"{server.url}/ping"]
-        assert subprocess.run(curl, capture_output=True, check=True).stdout == b"true"
-
-
-def test_the_client_checks_the_certificate(tmp_path: Path, certificate: Path) -> None:
-    cert = str(certificate / "cert.pem")
-    flags = ("--tls-cert", cert, "--tls-key", str(certificate / "key.pem"), "--host", "127.0.0.1")
-    with serving(tmp_path, *flags) as server:
-
-        def ping(url: str, **variables: str) -> subprocess.CompletedProcess[str]:
-            return subprocess.run(
-                [COMMAND, url, "ping"],
-                env=environment(server.home, **variables),
-                capture_output=True,
-                text=True,
-                timeout=LIMIT,
-                check=False,
-            )
-
-        assert ping(server.url, SSL_CERT_FILE=cert).stdout == "true"
-        for url in (server.url, server.url.replace("https", "http")):
-            done = ping(url)
-            assert done.returncode == 3, url
-            assert done.stderr.count("\n") == 1
-
-
-def test_with_tls_it_may_listen_to_other_machines(tmp_path: Path, certificate: Path) -> None:
-    flags = ("--tls-cert", f"{certificate}/cert.pem", "--tls-key", f"{certificate}/key.pem")
-    with serving(tmp_path, "--host", "0.0.0.0", *flags) as server:
-        assert server.url.startswith("https://0.0.0.0:")
-
-
-def test_a_key_of_another_certificate_is_refused(tmp_path: Path, certificate: Path) -> None:
-    other = tmp_path / "other.pem"
-    subprocess.run(
-        ["openssl", "genpkey", "-algorithm", "RSA", "-out", str(other)],
-        check=True,
-        capture_output=True,
-    )
-    flags = ("--tls-cert", f"{certificate}/cert.pem", "--tls-key", str(other))
-    assert refusal(tmp_path, *flags).code == 2
 
 
 # --- quickstart -----------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from m1.api.endpoint import JsonKind
+from m1.api.endpoint import Json
 from m1.embedded import EmbeddedEngine
 from m1.embedded.space import Space
 from m1.engine import Engine
@@ -55,7 +55,7 @@ class Side:
     async def do(self, name: str, /, **parameters: Any) -> Any:
         """Call an endpoint; gives its answer, or the status of its refusal."""
         if name == "update":
-            parameters["ops"] = JsonKind().read(parameters["ops"])
+            parameters["ops"] = Json.of(parameters["ops"].encode())
         try:
             answer = await self.sessions.call(name, **parameters)
         except M1Error as error:

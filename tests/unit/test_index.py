@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from pyroaring import BitMap
 
 from m1.embedded.build import Job, Rows, Source, build
 from m1.embedded.disk import Disk, Row
 from m1.embedded.disk import Space as Place
-from m1.embedded.index import Index, bury_again
+from m1.embedded.index import Index, View, bury_again
 from m1.embedded.order import arrange
+from m1.embedded.part import Part
 from m1.embedded.search import find
 from m1.embedded.segment import Segment
+from m1.embedded.slices import Slices
 from m1.errors import DamagedData
 from m1.query import parse, parse_sort, resolve
 from m1.terms import flatten
@@ -32,10 +37,21 @@ def remove(index: Index, seq: int, id: str) -> list[int]:
 
 def seqs(index: Index, q: str, sort: str = "", start: int = 0, rows: int = 10_000) -> list[int]:
     """Give the rows of what is found, in order."""
-    plan = resolve(parse(q), 0)
-    found = [(part, find(part, live, plan, {})) for part, live in index.views()]
+    return found_in(index.views(), q, sort, start, rows)
+
+
+def found_in(
+    views: Sequence[View], q: str, sort: str = "", start: int = 0, rows: int = 10_000
+) -> list[int]:
+    """Give the rows of what is found in a snapshot, in order."""
+
+    async def find_all() -> list[tuple[Part, BitMap]]:
+        plan, slices = resolve(parse(q), 0), Slices(asyncio.Lock())
+        return [(part, await find(part, live, plan, slices)) for part, live in views]
+
     order = parse_sort(sort) if sort else ()
-    return [seq for block in arrange(found, order, start, rows) for seq, _ in block]
+    blocks = arrange(asyncio.run(find_all()), order, start, rows)
+    return [seq for block in blocks for seq, _ in block]
 
 
 def segment(folder: Path, items: dict[int, dict[str, Any]]) -> Segment:
@@ -96,11 +112,10 @@ def test_a_path_is_indexed_when_it_is_asked_for_and_again_after_more_came() -> N
 def test_a_view_does_not_see_what_came_after_it() -> None:
     index = Index()
     keep(index, 1, "a", {"v": 1})
-    views, plan = index.views(), resolve(parse("v:*"), 0)
+    views = index.views()
     keep(index, 2, "a", {"v": 1})
     keep(index, 3, "b", {"v": 1})
-    found = [(part, find(part, live, plan, {})) for part, live in views]
-    assert [seq for block in arrange(found, (), 0, 9) for seq, _ in block] == [1]
+    assert found_in(views, "v:*") == [1]
 
 
 def test_changes_find_their_items_in_every_part(tmp_path: Path) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 
 from m1.access import ANY_ADDRESS, caller_of, issue_token, normal_address
-from m1.api.endpoint import Call, Positive, Text, endpoint
+from m1.api.endpoint import Call, Positive, Secret, Text, endpoint
 from m1.api.services import Services
 from m1.catalog import Catalog
+from m1.errors import Forbidden, NotFound, TooManyLogins, Unauthorized
 
 
 class AuthApi:
@@ -16,12 +17,17 @@ class AuthApi:
     def __init__(self, services: Services) -> None:
         self._passwords = services.passwords
 
-    @endpoint("auth", rights=None)
+    @endpoint(
+        "auth",
+        rights=None,
+        raises=(Unauthorized, Forbidden, NotFound, TooManyLogins),
+        example={"username": "ada", "password": "correct horse"},
+    )
     async def auth(
         self,
         call: Call,
         username: str,
-        password: str | None = None,
+        password: Secret | None = None,
         ip: str | None = None,
         ttl: Positive | None = None,
     ) -> Text:

@@ -1,14 +1,23 @@
 """An endpoint is one annotated method; everything else about it is read from there.
 
-    @endpoint("session/query", verbs=("POST", "GET"), rights=("sessionQuery",))
+    @endpoint(
+        "session/query",
+        verbs=("POST", "GET"),
+        rights=("sessionQuery",),
+        raises=(NotFound,),
+        example={"store": "stash", "q": "user.name:Ada"},
+    )
     async def query(self, call: Call, store: str, q: str, rows: Natural = 10) -> Page:
         '''Find items.'''
 
 The signature is the parameters: the name, the kind (by annotation), whether it is needed
 (no default). The docstring is the help. The return annotation is the kind of answer: None
 is 204, `Text` plain text, `Page` a stream, anything else JSON. `rights` are those any one
-of which will do; an empty set is "any token", None is "no token". Form reading, rights,
-`m1 help`, the reference in docs/ and the tests all read the same declaration.
+of which will do; an empty set is "any token", None is "no token". Calls that only read are
+those by GET; all others are written to the audit log unless the declaration says otherwise.
+`raises` are the refusals of its own, beside those that its signature and rights tell of.
+Form reading, rights, `m1 help`, OpenAPI, the reference in docs/ and the tests all read the
+same declaration.
 """
 
 from __future__ import annotations
@@ -24,7 +33,7 @@ import msgspec
 
 from m1.access import Caller
 from m1.catalog import Catalog
-from m1.errors import BadRequest
+from m1.errors import BadRequest, Forbidden, M1Error, TooLarge, Unauthorized, Unavailable
 from m1.jsontext import read
 
 Value = str | msgspec.Raw
@@ -53,6 +62,10 @@ class Kind:
     """How a parameter is read; `name` is what help calls it."""
 
     name = "String"
+    is_secret = False
+    """Whether the value may be neither logged nor shown."""
+    schema: Mapping[str, Any] = {"type": "string"}
+    """What it looks like in a JSON body, as JSON Schema; a text that reads as it will do too."""
 
     def read(self, value: Value) -> Any:
         """Read a parameter; raises BadRequest, whose message follows the parameter's name."""
@@ -64,6 +77,13 @@ class Kind:
         return text
 
 
+class SecretText(Kind):
+    """A text that stays between the caller and us."""
+
+    is_secret = True
+    schema: Mapping[str, Any] = {"type": "string", "format": "password"}
+
+
 class Long(Kind):
     """A whole number that is not less than another; all beyond 10^18 are as large as that."""
 
@@ -71,6 +91,7 @@ class Long(Kind):
 
     def __init__(self, least: int) -> None:
         self.least = least
+        self.schema = {"type": "integer", "minimum": least}
 
     def read(self, value: Value) -> int:
         """Read digits."""
@@ -92,22 +113,30 @@ class Json(NamedTuple):
     text: bytes
     value: Any
 
+    @classmethod
+    def of(cls, text: bytes) -> Json:
+        """Read a text; raises NotJson."""
+        return cls(text, read(text))
+
 
 class JsonKind(Kind):
-    """JSON, as text or as it stands in a JSON body."""
+    """JSON, as text or as it stands in a JSON body; `schema` says what it must be."""
 
     name = "JSON"
 
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        self.schema = schema
+
     def read(self, value: Value) -> Json:
         """Read the text; raises NotJson."""
-        text = value.encode() if isinstance(value, str) else bytes(value)
-        return Json(text, read(text))
+        return Json.of(value.encode() if isinstance(value, str) else bytes(value))
 
 
 class Names(Kind):
     """A list of names: with commas between them, or a JSON list of texts."""
 
     name = "String[]"
+    schema: Mapping[str, Any] = {"type": "array", "items": {"type": "string"}}
 
     def read(self, value: Value) -> tuple[str, ...]:
         """Give the names, each once, in the order given."""
@@ -125,6 +154,7 @@ class Names(Kind):
 Natural = Annotated[int, Long(0)]
 Positive = Annotated[int, Long(1)]
 NameList = Annotated[tuple[str, ...], Names()]
+Secret = Annotated[str, SecretText()]
 
 
 class Rest(dict[str, str]):
@@ -165,6 +195,29 @@ class Endpoint:
     """The argument that gets the parameters of any other name, as texts."""
     answer: Any
     help: str
+    audited: bool
+    """Whether a call is written to the audit log."""
+    raises: tuple[type[M1Error], ...]
+    example: Mapping[str, Any]
+    """The parameters of a call that makes sense, as in a JSON body."""
+
+    @property
+    def example_texts(self) -> dict[str, str]:
+        """The parameters of the example, as in a form."""
+        return {
+            name: value if isinstance(value, str) else msgspec.json.encode(value).decode()
+            for name, value in self.example.items()
+        }
+
+    @property
+    def refusals(self) -> list[type[M1Error]]:
+        """The errors that a call may be answered with, by their statuses."""
+        found: set[type[M1Error]] = {Unavailable, *self.raises}
+        if self.rights is not None:
+            found |= {Unauthorized, Forbidden}
+        if self.parameters or self.rest:
+            found |= {BadRequest, TooLarge}
+        return sorted(found, key=lambda error: error.status)
 
     def read(self, values: Mapping[str, Value]) -> dict[str, Any]:
         """Read the parameters of a call; raises BadRequest for the first that cannot be."""
@@ -176,12 +229,23 @@ class Endpoint:
             }
         return read
 
+    def sayable(self, read: Mapping[str, Any]) -> dict[str, Any]:
+        """Give those of the parameters that were read that may be said to others."""
+        secret = {each.name for each in self.parameters if each.kind.is_secret}
+        return {name: value for name, value in read.items() if name not in secret}
+
 
 Method = Callable[..., Awaitable[Any]]
 
 
 def endpoint(
-    path: str, *, rights: tuple[str, ...] | None, verbs: tuple[str, ...] = ("POST",)
+    path: str,
+    *,
+    rights: tuple[str, ...] | None,
+    verbs: tuple[str, ...] = ("POST",),
+    audited: bool | None = None,
+    raises: tuple[type[M1Error], ...] = (),
+    example: Mapping[str, Any] | None = None,
 ) -> Callable[[Method], Method]:
     """Declare a method to be an endpoint; see the module."""
 
@@ -204,6 +268,9 @@ def endpoint(
             rest=next((each.name for each in signature if hints[each.name] is Rest), None),
             answer=hints["return"],
             help=inspect.getdoc(method) or "",
+            audited="GET" not in verbs if audited is None else audited,
+            raises=raises,
+            example=example or {},
         )
         method.__dict__["endpoint"] = declared
         return method
@@ -216,14 +283,14 @@ def _parameter(parameter: inspect.Parameter, hint: Any) -> Parameter:
     return Parameter(parameter.name, _kind(hint), required, None if required else parameter.default)
 
 
-_PLAIN_KINDS: dict[Any, Kind] = {str: Kind(), Json: JsonKind()}
+_TEXT = Kind()
 
 
 def _kind(hint: Any) -> Kind:
     if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
         hint = next(inner for inner in typing.get_args(hint) if inner is not types.NoneType)
-    if hint in _PLAIN_KINDS:
-        return _PLAIN_KINDS[hint]
+    if hint is str:
+        return _TEXT
     kind = typing.get_args(hint)[1]
     assert isinstance(kind, Kind)
     return kind

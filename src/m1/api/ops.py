@@ -6,11 +6,11 @@ an id: ops count in order, within an op upserts before deletes, and the last one
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
-from m1.api.endpoint import Json
+from m1.api.endpoint import Json, JsonKind
 from m1.api.metadata import Stamp
 from m1.engine import Change, Put, Remove
 from m1.errors import BadRequest
@@ -18,6 +18,20 @@ from m1.paths import id_of, identity
 from m1.terms import flatten
 
 _MEMBERS = {"upsert", "delete"}
+_SCHEMA = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {
+            "upsert": {"type": "array", "items": {"type": "object"}},
+            "delete": {"type": "array", "items": {"type": ["string", "integer"]}},
+        },
+        "additionalProperties": False,
+    },
+}
+
+Ops = Annotated[Json, JsonKind(_SCHEMA)]
+"""`ops` as a parameter."""
 
 
 class _Op(msgspec.Struct):

@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+from typing import Any
+
 from m1.api.auth import AuthApi
-from m1.api.endpoint import Endpoint, Parameter, Text, declared_in
+from m1.api.endpoint import Call, Endpoint, Parameter, Text, declared_in, endpoint
+from m1.api.openapi import document
+from m1.api.services import Services
 from m1.api.session import SessionApi
 from m1.api.system import SystemApi
 from m1.api.user import UserApi
 from m1.engine import Page
 
-ROOMS = (SessionApi, AuthApi, UserApi, SystemApi)
+
+class DescriptionApi:
+    """What machines want to know of the endpoints."""
+
+    def __init__(self, services: Services) -> None:
+        pass
+
+    @endpoint("openapi.json", verbs=("GET",), rights=None)
+    async def openapi(self, call: Call) -> dict[str, Any]:
+        """Describe all endpoints in OpenAPI 3.1."""
+        return document(endpoints())
+
+
+ROOMS = (SessionApi, AuthApi, UserApi, SystemApi, DescriptionApi)
 """The classes that declare endpoints."""
 
 
 def endpoints() -> list[Endpoint]:
     """Give every endpoint, in the order of the paths."""
-    found = [endpoint for endpoint, _ in declared_in(*ROOMS)]
-    return sorted(found, key=lambda endpoint: (endpoint.path, endpoint.verbs))
+    found = [each for each, _ in declared_in(*ROOMS)]
+    return sorted(found, key=lambda each: (each.path, each.verbs))
 
 
 def overview() -> str:
@@ -42,6 +61,7 @@ def _description(endpoint: Endpoint) -> str:
         "",
         f"rights: {rights_text(endpoint)}",
         f"answer: {answer_text(endpoint)}",
+        f"refusals: {refusals_text(endpoint)}",
     ]
     if endpoint.parameters:
         width = max(len(parameter.name) for parameter in endpoint.parameters)
@@ -52,6 +72,7 @@ def _description(endpoint: Endpoint) -> str:
         ]
     elif endpoint.rest:
         lines += ["parameters: any of the names that it takes"]
+    lines += ["", f"example: {example_text(endpoint)}"]
     return "\n".join(lines)
 
 
@@ -69,6 +90,19 @@ def answer_text(endpoint: Endpoint) -> str:
     if endpoint.answer is Text:
         return "200, plain text"
     return "200, JSON, streamed" if endpoint.answer is Page else "200, JSON"
+
+
+def refusals_text(endpoint: Endpoint) -> str:
+    """Say with which statuses a call may be refused."""
+    return ", ".join(str(error.status) for error in endpoint.refusals)
+
+
+def example_text(endpoint: Endpoint) -> str:
+    """Show a call by the client; a `{name}` in the path stands where it belongs."""
+    texts = endpoint.example_texts
+    path = re.sub(r"{(\w+)}", lambda name: texts.pop(name[1]), endpoint.path)
+    given = [f"-{name} {shlex.quote(text)}" for name, text in texts.items()]
+    return " ".join([f"m1 local {path}", *given])
 
 
 def need_text(parameter: Parameter) -> str:

@@ -10,14 +10,14 @@ from uuid import uuid4
 
 import msgspec
 
-from m1.api.endpoint import Call, Json, Natural, Positive, endpoint
+from m1.api.endpoint import Call, Natural, Positive, endpoint
 from m1.api.metadata import ROOT, Stamp
-from m1.api.ops import changes_of
+from m1.api.ops import Ops, changes_of
 from m1.api.rekey import rekey
 from m1.api.services import Services
 from m1.catalog import Catalog, Store
 from m1.engine import Page
-from m1.errors import BadRequest
+from m1.errors import BadRequest, Conflict, NotFound
 from m1.paths import MAX_PATH_BYTES
 from m1.query import parse, parse_sort, resolve
 from m1.query.plan import Plan
@@ -49,8 +49,17 @@ class SessionApi:
         self._engine = services.engine
         self._catalog = services.catalog
 
-    @endpoint("session/update", rights=("sessionUpdate",))
-    async def update(self, call: Call, store: str, ops: Json) -> None:
+    @endpoint(
+        "session/update",
+        rights=("sessionUpdate",),
+        audited=False,
+        raises=(NotFound,),
+        example={
+            "store": "stash",
+            "ops": [{"upsert": [{"session": {"id": "s1"}, "user": {"name": "Ada"}}]}],
+        },
+    )
+    async def update(self, call: Call, store: str, ops: Ops) -> None:
         """Upsert and delete items of a store.
 
         `ops` is a list of maps, each with `upsert` (a list of items, each with a value at
@@ -78,7 +87,13 @@ class SessionApi:
             geo=self._services.geo if setting("geo") == "true" else None,
         )
 
-    @endpoint("session/query", verbs=("POST", "GET"), rights=("sessionQuery",))
+    @endpoint(
+        "session/query",
+        verbs=("POST", "GET"),
+        rights=("sessionQuery",),
+        raises=(NotFound,),
+        example={"store": "stash", "q": "user.name:Ada", "sort": "session.id asc", "rows": 100},
+    )
     async def query(
         self,
         call: Call,
@@ -111,7 +126,12 @@ class SessionApi:
             for name, store in sorted(call.catalog.stores.items())
         ]
 
-    @endpoint("session/key", rights=("admin",))
+    @endpoint(
+        "session/key",
+        rights=("admin",),
+        raises=(NotFound, Conflict),
+        example={"store": "stash", "key": "session.id"},
+    )
     async def key(self, call: Call, store: str, key: str) -> None:
         """Set the key of a store: the path whose value tells one session from another.
 
@@ -122,7 +142,12 @@ class SessionApi:
         _check_key(key)
         await _to_its_end(rekey(self._engine, self._catalog, store, key))
 
-    @endpoint("session/add", rights=("admin",))
+    @endpoint(
+        "session/add",
+        rights=("admin",),
+        raises=(Conflict,),
+        example={"store": "visits", "shards": 1, "replicas": 1, "key": "visit.id"},
+    )
     async def add(
         self,
         call: Call,
@@ -150,12 +175,17 @@ class SessionApi:
             await self._catalog.remove_doomed(added.uid)
             raise
 
-    @endpoint("session/rename", rights=("admin",))
+    @endpoint(
+        "session/rename",
+        rights=("admin",),
+        raises=(NotFound, Conflict),
+        example={"store": "stash", "name": "sessions"},
+    )
     async def rename(self, call: Call, store: str, name: str) -> None:
         """Change the name of a store. Nothing is moved, running queries finish."""
         await self._catalog.change(lambda catalog: catalog.with_renamed_store(store, name))
 
-    @endpoint("session/drop", rights=("admin",))
+    @endpoint("session/drop", rights=("admin",), raises=(NotFound,), example={"store": "stash"})
     async def drop(self, call: Call, store: str) -> None:
         """Remove a store, its configuration and its items, for good."""
         await _to_its_end(self._drop(store))

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from m1.access import check_user_name, new_secret
-from m1.api.endpoint import Call, Names, Rest, Text, endpoint
+from m1.api.endpoint import Call, Names, Rest, Secret, Text, endpoint
 from m1.api.metadata import check_paths
 from m1.api.services import Services
 from m1.catalog import DEFAULTS, KNOWN_RIGHTS, Catalog, User
 from m1.engine import Check
-from m1.errors import BadRequest, Conflict, Forbidden, NotFound
+from m1.errors import BadRequest, Conflict, Forbidden, NotFound, TooManyLogins
 from m1.paths import MAX_PATH_BYTES
 
 
@@ -43,14 +43,19 @@ class SystemApi:
         """Tell whether the environment has its first user."""
         return call.catalog.initialized
 
-    @endpoint("init", rights=None)
+    @endpoint(
+        "init",
+        rights=None,
+        raises=(Forbidden, Conflict, TooManyLogins),
+        example={"username": "admin", "password": "correct horse"},
+    )
     async def init(
         self,
         call: Call,
         username: str,
-        password: str,
+        password: Secret,
         bucket: str | None = None,
-        secret: str | None = None,
+        secret: Secret | None = None,
     ) -> None:
         """Make the first user, who gets every known right; possible once.
 
@@ -94,17 +99,33 @@ class SystemApi:
         """Show all settings."""
         return {name: call.catalog.setting(name) for name in ("init", *DEFAULTS)}
 
-    @endpoint("system/{name}", verbs=("GET",), rights=("admin",))
+    @endpoint(
+        "system/{name}",
+        verbs=("GET",),
+        rights=("admin",),
+        raises=(NotFound,),
+        example={"name": "token-expire-ms"},
+    )
     async def setting(self, call: Call, name: str) -> Text:
         """Show one setting."""
         return Text(call.catalog.setting(name))
 
-    @endpoint("system/{name}", rights=("admin",))
+    @endpoint(
+        "system/{name}",
+        rights=("admin",),
+        raises=(NotFound,),
+        example={"name": "token-expire-ms", "value": "3600000"},
+    )
     async def set(self, call: Call, name: str, value: str) -> None:
         """Set one setting."""
         await self._set({name: value})
 
-    @endpoint("system", rights=("admin",))
+    @endpoint(
+        "system",
+        rights=("admin",),
+        raises=(NotFound,),
+        example={"geo": "true", "password-min-length": "12"},
+    )
     async def set_several(self, call: Call, settings: Rest) -> None:
         """Set the settings that are given as parameters, by their names; all or none."""
         await self._set(settings)

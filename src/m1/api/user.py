@@ -5,9 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from m1.access import check_user_name, new_epoch
-from m1.api.endpoint import Call, NameList, endpoint
+from m1.api.endpoint import Call, NameList, Secret, endpoint
 from m1.api.services import Services
 from m1.catalog import User
+from m1.errors import Conflict, NotFound, TooManyLogins
 
 
 class UserInfo(msgspec.Struct):
@@ -24,8 +25,17 @@ class UserApi:
         self._passwords = services.passwords
         self._catalog = services.catalog
 
-    @endpoint("user/add", rights=("admin",))
-    async def add(self, call: Call, username: str, password: str, rights: NameList) -> None:
+    @endpoint(
+        "user/add",
+        rights=("admin",),
+        raises=(Conflict, TooManyLogins),
+        example={
+            "username": "grace",
+            "password": "correct horse",
+            "rights": ["get", "sessionQuery"],
+        },
+    )
+    async def add(self, call: Call, username: str, password: Secret, rights: NameList) -> None:
         """Add a user.
 
         `rights` is a list with commas, or a JSON list; known ones are admin, schema, get,
@@ -35,13 +45,23 @@ class UserApi:
         user = await self._passwords.new_user(call.catalog, password, rights)
         await self._catalog.change(lambda catalog: catalog.with_new_user(username, user))
 
-    @endpoint("user/update", rights=("admin",))
+    @endpoint(
+        "user/update",
+        rights=("admin",),
+        raises=(NotFound, Conflict),
+        example={"username": "ada", "rights": ["get", "sessionQuery", "sessionUpdate"]},
+    )
     async def update(self, call: Call, username: str, rights: NameList) -> None:
         """Set the rights of a user, in place of those of before."""
         await self._catalog.change(lambda catalog: catalog.with_user(username, rights=rights))
 
-    @endpoint("user/password", rights=())
-    async def password(self, call: Call, password: str, username: str | None = None) -> None:
+    @endpoint(
+        "user/password",
+        rights=(),
+        raises=(NotFound, TooManyLogins),
+        example={"username": "ada", "password": "battery staple"},
+    )
+    async def password(self, call: Call, password: Secret, username: str | None = None) -> None:
         """Set one's own password, or with the right admin another user's.
 
         Every token of that user ends.
@@ -56,7 +76,12 @@ class UserApi:
             lambda catalog: catalog.with_user(name, password=hashed, epoch=new_epoch())
         )
 
-    @endpoint("user/remove", rights=("admin",))
+    @endpoint(
+        "user/remove",
+        rights=("admin",),
+        raises=(NotFound, Conflict),
+        example={"username": "ada"},
+    )
     async def remove(self, call: Call, username: str) -> None:
         """Remove a user; every token of theirs ends."""
         await self._catalog.change(lambda catalog: catalog.without_user(username))
@@ -66,7 +91,13 @@ class UserApi:
         """List the users by name, with their rights."""
         return [_info(name, user) for name, user in sorted(call.catalog.users.items())]
 
-    @endpoint("user/get", verbs=("GET",), rights=("admin",))
+    @endpoint(
+        "user/get",
+        verbs=("GET",),
+        rights=("admin",),
+        raises=(NotFound,),
+        example={"username": "ada"},
+    )
     async def get(self, call: Call, username: str) -> UserInfo:
         """Show one user."""
         return _info(username, call.catalog.user(username))

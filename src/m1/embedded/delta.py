@@ -20,7 +20,7 @@ from sortedcontainers import SortedList
 
 from m1.embedded.bitmaps import Docids
 from m1.embedded.columns import Column, Pairs
-from m1.embedded.matching import Pattern, matcher
+from m1.embedded.matching import TEXTS_AT_ONCE, Pattern, matcher, pieces
 from m1.embedded.part import Entry, TextOrder
 from m1.terms import SORTED_CHARACTERS, Flat, Shape, leaf_of
 from m1.values import Scalar
@@ -102,10 +102,11 @@ class DeltaTerms:
             found = [n for n in found if words[n] < high or (include_high and words[n] == high)]
         return found
 
-    def matching(self, pattern: Pattern) -> Sequence[int]:
+    def matching(self, pattern: Pattern) -> Iterator[Sequence[int]]:
         """See Terms; texts that come meanwhile are left out."""
         matches, words = matcher(pattern), self.words
-        return [n for n in range(len(words)) if matches(words[n])]
+        for some in pieces(len(words), TEXTS_AT_ONCE):
+            yield [n for n in some if matches(words[n])]
 
     def having(self, numbers: Sequence[int]) -> BitMap:
         """See Terms."""

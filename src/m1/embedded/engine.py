@@ -22,7 +22,8 @@ from m1.embedded.index import FULL_CHANGES
 from m1.embedded.order import Place as Spot
 from m1.embedded.order import arrange
 from m1.embedded.search import find
-from m1.embedded.space import Space, catch_up, match_patterns
+from m1.embedded.slices import Slices
+from m1.embedded.space import Space, catch_up
 from m1.embedded.upkeep import Turns, Upkeep, build_now, folder_of, forget_others, open_index
 from m1.embedded.writer import Writer
 from m1.engine import Change, Check, Page, Remove, Saved
@@ -63,6 +64,7 @@ class EmbeddedEngine:
         self._disk = Disk(directory)
         self._saving = asyncio.Lock()
         self._turns = Turns()
+        self._turn = asyncio.Lock()
         self._upkeep: dict[str, Upkeep] = {}
         try:
             with self._disk.reading():
@@ -279,13 +281,9 @@ class EmbeddedEngine:
         release: Callable[[], None],
     ) -> Page:
         """Find and order at one moment; a small page is read within it."""
-        await catch_up(space.index, plan, order)
-        views = space.index.views()
-        matched = await match_patterns(views, plan)
-        found = [
-            (part, find(part, live, plan, known))
-            for (part, live), known in zip(views, matched, strict=True)
-        ]
+        slices = Slices(self._turn)
+        await catch_up(space.index, plan, order, slices)
+        found = [(part, await find(part, live, plan, slices)) for part, live in space.index.views()]
         count = sum(len(some) for _, some in found)
         blocks = arrange(found, order, start, rows)
         number = space.place.number

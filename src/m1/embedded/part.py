@@ -7,7 +7,7 @@ A *number* stands for a text of one path within one part.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from pyroaring import BitMap
@@ -54,8 +54,8 @@ class Terms(Protocol):
     ) -> Sequence[int]:
         """Give the numbers of the texts between two others; None is open."""
 
-    def matching(self, pattern: Pattern) -> Sequence[int]:
-        """Give the numbers of the texts that a pattern matches; from any thread."""
+    def matching(self, pattern: Pattern) -> Iterator[Sequence[int]]:
+        """Yield the numbers of the texts that a pattern matches, a few milliseconds' at a time."""
 
     def having(self, numbers: Sequence[int]) -> BitMap:
         """Give the docids with one of these texts."""

@@ -1,16 +1,21 @@
-"""Carrying out a plan on one part of a space: which of its items match."""
+"""Carrying out a plan on one part of a space: which of its items match.
+
+It is done in slices, between which everything else has its turn: the parts may grow
+meanwhile, but what is live is of one moment.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pyroaring import BitMap
 
-from m1.embedded.matching import Pattern
+from m1.embedded.matching import Pattern, pieces
 from m1.embedded.part import Part
 from m1.embedded.part import Terms as PartTerms
+from m1.embedded.slices import Slices
 from m1.query.plan import (
     All,
     And,
@@ -29,13 +34,7 @@ from m1.query.plan import (
     Wildcard,
 )
 
-Matched = Mapping[Pattern, Sequence[int]]
-"""The numbers of the texts that a pattern matches, where that was found out beforehand."""
-
-
-def patterns_of(plan: Plan) -> Iterator[Pattern]:
-    """Yield the patterns of a plan: the leaves whose cost grows with a path's texts."""
-    return (leaf for leaf in _leaves_of(plan) if isinstance(leaf, Wildcard | Regex | Fuzzy))
+_TERMS_AT_ONCE = 200
 
 
 def paths_of(plan: Plan) -> Iterator[str]:
@@ -61,58 +60,66 @@ def _leaves_of(plan: Plan) -> Iterator[Leaf]:
             yield plan
 
 
-def find(part: Part, live: BitMap, plan: Plan, matched: Matched) -> BitMap:
+async def find(part: Part, live: BitMap, plan: Plan, slices: Slices) -> BitMap:
     """Give the docids among `live` that match a plan; the answer must not be changed."""
-    return _Search(part, live, matched).find(plan) & live
+    return await _Search(part, live, slices).find(plan) & live
 
 
 @dataclass(frozen=True, slots=True)
 class _Search:
     part: Part
     live: BitMap
-    matched: Matched
+    slices: Slices
 
-    def find(self, plan: Plan) -> BitMap:
+    async def find(self, plan: Plan) -> BitMap:
         """Give the docids that match, perhaps with dead ones among them."""
+        if self.slices.are_due:
+            await self.slices.rest()
         match plan:
             case All():
                 return self.live
             case And(plans):
-                return self._all_of(plans)
+                return await self._all_of(plans)
             case Or(plans):
-                return BitMap.union(*map(self.find, plans))
+                return BitMap.union(*[await self.find(inner) for inner in plans])
             case Not(inner):
-                return self.live - self.find(inner)
+                return self.live - await self.find(inner)
             case Exists(path):
                 return self.part.existing(path)
             case Terms(terms):
-                return self._any_of(terms)
+                return await self._any_of(terms)
             case _:
                 terms_there = self.part.terms_at(plan.path)
-                return _NONE if terms_there is None else self._at_path(terms_there, plan)
+                return _NONE if terms_there is None else await self._at_path(terms_there, plan)
 
-    def _all_of(self, plans: Iterable[Plan]) -> BitMap:
+    async def _all_of(self, plans: Iterable[Plan]) -> BitMap:
         found: BitMap | None = None
         for plan in sorted(plans, key=_cost):
-            inner = self.find(plan)
+            inner = await self.find(plan)
             found = inner if found is None else found & inner
             if not found:
                 break
         return _NONE if found is None else found
 
-    def _any_of(self, terms: Iterable[tuple[str, str]]) -> BitMap:
+    async def _any_of(self, terms: Iterable[tuple[str, str]]) -> BitMap:
         texts: defaultdict[str, list[str]] = defaultdict(list)
         for path, text in terms:
             texts[path].append(text)
         found: list[BitMap] = []
         for path, some in texts.items():
+            if self.slices.are_due:
+                await self.slices.rest()
             terms_there = self.part.terms_at(path)
-            if terms_there is not None:
-                numbers = [terms_there.number_of(text) for text in some]
+            if terms_there is None:
+                continue
+            for piece in pieces(len(some), _TERMS_AT_ONCE):
+                numbers = map(terms_there.number_of, some[piece.start : piece.stop])
                 found.append(terms_there.having([n for n in numbers if n is not None]))
+                if self.slices.are_due:
+                    await self.slices.rest()
         return found[0] if len(found) == 1 else BitMap.union(_NONE, *found)
 
-    def _at_path(self, terms: PartTerms, plan: Plan) -> BitMap:
+    async def _at_path(self, terms: PartTerms, plan: Plan) -> BitMap:
         match plan:
             case NumberRange(_, low, high, with_low, with_high):
                 return terms.numbers.between(low, high, with_low, with_high)
@@ -125,10 +132,17 @@ class _Search:
             case Prefix(_, head):
                 return terms.having(terms.starting(head))
             case Wildcard() | Regex() | Fuzzy():
-                known = self.matched.get(plan)
-                return terms.having(terms.matching(plan) if known is None else known)
+                return await self._matching(terms, plan)
             case _:
                 raise AssertionError(plan)
+
+    async def _matching(self, terms: PartTerms, pattern: Pattern) -> BitMap:
+        numbers: list[int] = []
+        for some in terms.matching(pattern):
+            numbers += some
+            if self.slices.are_due:
+                await self.slices.rest()
+        return terms.having(numbers)
 
 
 _NONE = BitMap()

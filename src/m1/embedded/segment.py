@@ -25,7 +25,7 @@ from pyroaring import BitMap
 
 from m1.embedded.bitmaps import Ascending, Docids, bitmap_of
 from m1.embedded.columns import Number, Pairs
-from m1.embedded.matching import Pattern, matcher
+from m1.embedded.matching import TEXTS_AT_ONCE, Pattern, matcher, pieces
 from m1.embedded.part import Entry, TextOrder
 from m1.embedded.sections import Section, SectionFile
 from m1.query.plan import Hole, Wildcard
@@ -36,6 +36,8 @@ _ALL_SAMPLED = 2_000
 _SAMPLED = 64
 _FEW = 32
 _COLD = 20_000
+_ENDED_AT_ONCE = 50_000
+_SEARCHED_AT_ONCE = 5_000
 """Of so many items a path is read in a few milliseconds."""
 _NO_DOCIDS = np.empty(0, np.uint32)
 
@@ -92,13 +94,17 @@ class Texts(Sequence[bytes]):
         return len(self._ends)
 
     def __getitem__(self, number: int) -> bytes:  # type: ignore[override]
-        begin = self._ends[number - 1] if number else 0
-        return bytes(self._texts[begin : self._ends[number]])
+        return bytes(self._texts[self._begin(number) : self._ends[number]])
 
     def __iter__(self) -> Iterator[bytes]:
-        begin, texts = 0, bytes(self._texts)
-        for end in self._ends:
-            yield texts[begin:end]
+        return self.stretch(range(len(self)))
+
+    def stretch(self, numbers: range) -> Iterator[bytes]:
+        """Yield the texts of numbers that follow each other."""
+        first = begin = self._begin(numbers.start)
+        texts = bytes(self._texts[first : self._begin(numbers.stop)])
+        for end in self._ends[numbers.start : numbers.stop]:
+            yield texts[begin - first : end - first]
             begin = end
 
     def some(self, numbers: Docids) -> list[bytes]:
@@ -108,33 +114,40 @@ class Texts(Sequence[bytes]):
         edges = zip(begins.tolist(), ends[numbers].tolist(), strict=True)
         return [texts[begin:end].tobytes() for begin, end in edges]
 
-    def ending(self, sought: bytes) -> list[int]:
-        """Give the numbers of the texts that end by another (that is not empty).
+    def ending(self, sought: bytes) -> Iterator[list[int]]:
+        """Yield the numbers of the texts that end by another (that is not empty).
 
         One byte after another lets go of most.
         """
         texts, ends = np.asarray(self._texts), np.asarray(self._ends)
-        numbers = np.flatnonzero(np.diff(ends, prepend=0) >= len(sought))
-        for back, byte in enumerate(reversed(sought), 1):
-            numbers = numbers[texts[ends[numbers] - back] == byte]
-        found: list[int] = numbers.tolist()
-        return found
+        for some in pieces(len(ends), _ENDED_AT_ONCE):
+            begin = self._begin(some.start)
+            lengths = np.diff(ends[some.start : some.stop], prepend=begin)
+            numbers = np.flatnonzero(lengths >= len(sought)) + some.start
+            for back, byte in enumerate(reversed(sought), 1):
+                numbers = numbers[texts[ends[numbers] - back] == byte]
+            yield numbers.tolist()
 
-    def holding(self, sought: bytes) -> list[int]:
-        """Give the numbers of the texts that hold another (that is not empty).
+    def holding(self, sought: bytes) -> Iterator[list[int]]:
+        """Yield the numbers of the texts that hold another (that is not empty).
 
-        All texts are searched as one, which takes a hundredth of the time of one by one.
+        Many texts are searched as one, which takes a hundredth of the time of one by one.
         """
-        texts, ends = bytes(self._texts), np.asarray(self._ends)
-        places: list[int] = []
-        at = texts.find(sought)
-        while at >= 0:
-            places.append(at)
-            at = texts.find(sought, at + 1)
-        begins = np.array(places, np.int64)
-        numbers = np.searchsorted(ends, begins, side="right")
-        found: list[int] = np.unique(numbers[begins + len(sought) <= ends[numbers]]).tolist()
-        return found
+        ends = np.asarray(self._ends)
+        for some in pieces(len(ends), _SEARCHED_AT_ONCE):
+            begin = self._begin(some.start)
+            texts = bytes(self._texts[begin : self._begin(some.stop)])
+            places: list[int] = []
+            at = texts.find(sought)
+            while at >= 0:
+                places.append(at)
+                at = texts.find(sought, at + 1)
+            begins = np.array(places, np.int64) + begin
+            numbers = np.searchsorted(ends, begins, side="right")
+            yield np.unique(numbers[begins + len(sought) <= ends[numbers]]).tolist()
+
+    def _begin(self, number: int) -> int:
+        return self._ends[number - 1] if number else 0
 
     def place_of(self, text: bytes) -> int:
         """Give the number of the first text that is not before another."""
@@ -230,15 +243,18 @@ class SegmentTerms:
     def _edge(self, text: str, behind: bool) -> int:
         return self.texts.place_of(text.encode() + b"\0" * behind)
 
-    def matching(self, pattern: Pattern) -> Sequence[int]:
+    def matching(self, pattern: Pattern) -> Iterator[Sequence[int]]:
         """See Terms."""
         match pattern:
             case Wildcard(_, (Hole.MANY, str(tail))):
-                return self.texts.ending(tail.encode())
+                yield from self.texts.ending(tail.encode())
             case Wildcard(_, (Hole.MANY, str(middle), Hole.MANY)):
-                return self.texts.holding(middle.encode())
-        matches = matcher(pattern)
-        return [number for number, text in enumerate(self.texts) if matches(text.decode())]
+                yield from self.texts.holding(middle.encode())
+            case _:
+                matches, texts = matcher(pattern), self.texts
+                for some in pieces(len(texts), TEXTS_AT_ONCE):
+                    named = zip(some, texts.stretch(some), strict=True)
+                    yield [number for number, text in named if matches(text.decode())]
 
     def having(self, numbers: Sequence[int]) -> BitMap:
         """See Terms."""

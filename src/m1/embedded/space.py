@@ -12,24 +12,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from itertools import chain
 
 from m1.embedded.disk import Row
 from m1.embedded.disk import Space as Place
 from m1.embedded.garbage import Garbage
-from m1.embedded.index import Index, Spot, View
-from m1.embedded.matching import Pattern
-from m1.embedded.search import Matched, paths_of, patterns_of
+from m1.embedded.index import Index, Spot
+from m1.embedded.search import paths_of
+from m1.embedded.slices import Slices
 from m1.engine import Change, Put
 from m1.query.plan import Plan, SortKey
 from m1.terms import Flat
 
 _STAGED_AT_ONCE = 100
-_MATCHED_AT_ONCE = 5_000
-
-_matchers = ThreadPoolExecutor(2, thread_name_prefix="m1-match")
 
 
 class Space:
@@ -134,7 +130,7 @@ class Space:
         self._open.remove(moment)
 
 
-async def catch_up(index: Index, plan: Plan, order: Sequence[SortKey]) -> None:
+async def catch_up(index: Index, plan: Plan, order: Sequence[SortKey], slices: Slices) -> None:
     """Make ready what a query asks for, others being answered meanwhile.
 
     That is to index the newest items, and to read and check what is in large segments.
@@ -145,17 +141,7 @@ async def catch_up(index: Index, plan: Plan, order: Sequence[SortKey]) -> None:
                 await asyncio.to_thread(segment.warm, path)
         for delta in filter(None, (index.frozen, index.delta)):
             for _ in delta.look_further(path):
-                await asyncio.sleep(0)
-
-
-async def match_patterns(views: Sequence[View], plan: Plan) -> list[Matched]:
-    """Find what a plan's patterns match where that takes long, beside the event loop."""
-    patterns = list(dict.fromkeys(patterns_of(plan)))
-    matched: list[dict[Pattern, Sequence[int]]] = [{} for _ in views]
-    loop = asyncio.get_running_loop()
-    for pattern in patterns:
-        for (part, _), known in zip(views, matched, strict=True):
-            terms = part.terms_at(pattern.path)
-            if terms is not None and terms.count > _MATCHED_AT_ONCE:
-                known[pattern] = await loop.run_in_executor(_matchers, terms.matching, pattern)
-    return list[Mapping[Pattern, Sequence[int]]](matched)
+                if slices.are_due:
+                    await slices.rest()
+        if slices.are_due:
+            await slices.rest()

@@ -9,6 +9,7 @@ Whatever is refused, wherever, is answered with `{"message", "status"}`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
 import time
@@ -23,6 +24,7 @@ from m1.api.rooms import ROOMS
 from m1.api.services import Services
 from m1.engine import Page
 from m1.errors import M1Error, MethodNotAllowed, NotFound, NotJson, Unavailable
+from m1.server.audit import audited
 from m1.server.cors import allow_origin
 from m1.server.exchange import NO_CONTENT, ClientGone, Exchange, error_body
 from m1.server.forms import read_form, sent_unencoded
@@ -48,10 +50,13 @@ Bound = tuple[Endpoint, Callable[..., Awaitable[Any]]]
 class App:
     """The ASGI application over one set of services."""
 
-    def __init__(self, services: Services, peers: Peers, max_body: int) -> None:
+    def __init__(
+        self, services: Services, peers: Peers, max_body: int, query_seconds: float
+    ) -> None:
         self._services = services
         self._peers = peers
         self._max_body = max_body
+        self._query_seconds = query_seconds
         self._routes = _routes(services)
         self.ending = False
         """Whether requests that begin from now on are refused."""
@@ -65,6 +70,8 @@ class App:
             pass
         except Exception as error:
             await _refuse(exchange, error)
+        finally:
+            exchange.end()
 
     async def _answer(self, exchange: Exchange) -> None:
         if exchange.is_late:
@@ -82,10 +89,22 @@ class App:
         token, caller = exchange.header(TOKEN_HEADER), None
         if endpoint.rights is not None:
             caller = caller_of(catalog, token, address, now)
-            caller.require(endpoint.rights)
-        parameters = await self._parameters(endpoint, named, exchange)
-        answer = await method(Call(catalog, address, now, token, caller), **parameters)
+        call = Call(catalog, address, now, token, caller)
+        with audited(endpoint, call) as entry:
+            if caller is not None and endpoint.rights:
+                caller.require(endpoint.rights)
+            entry.parameters = await self._parameters(endpoint, named, exchange)
+            async with self._patience(endpoint, exchange):
+                answer = await method(call, **entry.parameters)
         return await _write(answer, endpoint, exchange)
+
+    def _patience(
+        self, endpoint: Endpoint, exchange: Exchange
+    ) -> contextlib.AbstractAsyncContextManager[None]:
+        """Limit the time of a query, which can be given up; what changes something goes on."""
+        if endpoint.answer is Page:
+            return exchange.patience(self._query_seconds)
+        return contextlib.nullcontext()
 
     def _route(self, path: str) -> tuple[dict[str, Bound], dict[str, str]]:
         """Find the verbs of a path, and what of the path is a parameter."""

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
 
-from m1.errors import TooLarge
+from m1.errors import TooLarge, Unavailable
 
 Event = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Event], Awaitable[None]]
 
 NO_CONTENT = 204
+_ALWAYS_TOLD = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
+"""Whom an answer is for stands in a header of ours, which no cache on the way looks at."""
 
 
 def error_body(status: int, message: str) -> bytes:
@@ -39,10 +42,17 @@ class Exchange:
         self.begun = False
         """Whether the answer has begun, so that it can no longer be another one."""
         self._asked: list[tuple[bytes, bytes]] = scope["headers"]
-        self._told: list[tuple[bytes, bytes]] = []
+        self._told = list(_ALWAYS_TOLD)
         self._receive = receive
         self._send = send
         self._left = False
+        self._limit: asyncio.Timeout | None = None
+        self._when_left: list[Callable[[], None]] = scope["when_left"]
+        self._when_left.append(self._on_left)
+
+    def end(self) -> None:
+        """Be done: who was to be told that the client left no longer needs to be."""
+        self._when_left.clear()
 
     # --- the request ---
 
@@ -60,7 +70,8 @@ class Exchange:
         if said > most and self.header("expect"):  # who expects a go-ahead gets a no
             more = False
         while more:
-            event = await self._next_event()
+            event = await self._receive()
+            self._left = event["type"] == "http.disconnect"
             chunk, more = event.get("body", b""), event.get("more_body", False)
             size += len(chunk)
             if size <= most:
@@ -74,10 +85,25 @@ class Exchange:
             raise ClientGone
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
-    async def _next_event(self) -> Event:
-        event = await self._receive()
-        self._left = self._left or event["type"] == "http.disconnect"
-        return event
+    @asynccontextmanager
+    async def patience(self, seconds: float) -> AsyncIterator[None]:
+        """Cut the block short after a time (Unavailable), or once the client left (ClientGone)."""
+        try:
+            async with asyncio.timeout(seconds) as self._limit:
+                yield
+        except TimeoutError:
+            if self._left:
+                raise ClientGone from None
+            if self._limit is not None and self._limit.expired():
+                raise Unavailable(f"it took longer than {seconds:g} s: ask for less") from None
+            raise
+        finally:
+            self._limit = None
+
+    def _on_left(self) -> None:
+        self._left = True
+        if self._limit is not None:
+            self._limit.reschedule(0.0)
 
     # --- the answer ---
 
@@ -97,25 +123,17 @@ class Exchange:
     async def stream(self, kind: str, chunks: AsyncIterator[bytes]) -> None:
         """Send an answer in chunks; raises ClientGone once nobody is there any more.
 
-        A server drops what it cannot send: unless we look, the rest of a long page would
-        be read for nobody.
+        uvicorn drops what it cannot send: unless we look, the rest of a long page would be
+        read for nobody.
         """
         self.set_header("content-type", kind)
         await self._begin(200)
-        watch = asyncio.create_task(self._watch())
-        try:
-            async for chunk in chunks:
-                if self._left:
-                    raise ClientGone
-                await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
-            await self._send({"type": "http.response.body", "body": b""})
-        finally:
-            watch.cancel()
+        async for chunk in chunks:
+            if self._left:
+                raise ClientGone
+            await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await self._send({"type": "http.response.body", "body": b""})
 
     async def _begin(self, status: int) -> None:
         self.begun = True
         await self._send({"type": "http.response.start", "status": status, "headers": self._told})
-
-    async def _watch(self) -> None:
-        while not self._left:
-            await self._next_event()

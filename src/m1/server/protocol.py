@@ -149,7 +149,7 @@ class Protocol(HttpToolsProtocol):
             self._expect_head()
         late = cast(App, self.app).ending
         self._is_receiving = not late
-        cast(Any, self.scope)["late"] = late
+        cast(Any, self.scope).update(late=late, when_left=[])
 
     def on_url(self, url: bytes) -> None:
         """Take a piece of the URL."""
@@ -187,6 +187,13 @@ class Protocol(HttpToolsProtocol):
         """Most of what was written has been taken."""
         super().resume_writing()
         self._unsent = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell whoever works for the client that it has left."""
+        super().connection_lost(exc)
+        if not self._is_idle:
+            for tell in cast(Any, self.cycle.scope)["when_left"]:
+                tell()
 
     # --- refusing ---
 

@@ -9,7 +9,6 @@ import logging
 import os
 import signal
 import socket
-import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -32,6 +31,7 @@ from m1.server.peers import Peers
 from m1.server.protocol import Protocol
 from m1.server.quickstart import quickstart
 from m1.server.settings import Settings
+from m1.server.tls import Certificate
 
 _GRACE_SECONDS = 30
 _LOOK_SECONDS = 0.02
@@ -47,7 +47,8 @@ def serve(settings: Settings) -> int:
     _tune_interpreter()
     log.set_up(settings.log_format)
     try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        loop = partial(_Loop, settings.receive_seconds)
+        with asyncio.Runner(loop_factory=loop) as runner:
             return runner.run(_serve(settings))
     except M1Error as error:  # --quickstart could not write
         raise StartError(error.message) from error
@@ -61,7 +62,7 @@ def _tune_interpreter() -> None:
 
 
 async def _serve(settings: Settings) -> int:
-    _check_tls(settings)
+    certificate = _certificate(settings)
     listening = _bound(settings.host, settings.port)
     failures: list[BaseException] = []
     stop: list[Callable[[], None]] = []
@@ -78,14 +79,17 @@ async def _serve(settings: Settings) -> int:
         engine = await _engine(settings, on_failure)
         services = Services(engine, SharedCatalog(engine), geo=geo, init_secret=secret)
         await _tidy(services)
-        app = App(services, Peers(settings.trusted_proxies), settings.max_body)
+        peers = Peers(settings.trusted_proxies)
+        app = App(services, peers, settings.max_body, settings.query_seconds)
         url = _url(settings, listening)
         host = listening.getsockname()[0]
         lines = await quickstart(services, url, host) if settings.quickstart else None
-        config = _config(app, settings, settings.limits.fitted())
+        config = _config(app, settings.limits.fitted(), certificate)
         server = _Server(app, config, [f"m1 listening on {url}", lines])
         stop.append(server.stop)
         server.stop_on_signals()
+        if certificate is not None:
+            _renew_on_signal(certificate)
         if not failures:
             await server.serve(sockets=[listening])
         await engine.close()
@@ -129,17 +133,10 @@ def _secret(file: Path | None) -> str | None:
     return secret
 
 
-def _check_tls(settings: Settings) -> None:
-    """Load the certificate before uvicorn does, which would end in a traceback."""
-    if settings.tls_cert is None:
-        return
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_cert, settings.tls_key)
-    except (OSError, ValueError) as error:
-        raise StartError(
-            f"--tls-cert {settings.tls_cert} and --tls-key {settings.tls_key} "
-            f"are no certificate with its key: {error}"
-        ) from None
+def _certificate(settings: Settings) -> Certificate | None:
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
+    return Certificate(settings.tls_cert, settings.tls_key)
 
 
 def _bound(host: str, port: int) -> socket.socket:
@@ -164,7 +161,21 @@ def _url(settings: Settings, listening: socket.socket) -> str:
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
-def _config(app: App, settings: Settings, limits: Limits) -> uvicorn.Config:
+def _renew_on_signal(certificate: Certificate) -> None:
+    """Read the certificate anew on SIGHUP, as its files are replaced when it is renewed."""
+
+    def renew() -> None:
+        try:
+            certificate.read()
+        except StartError as error:
+            _log.error("the certificate of before stays: %s", error)
+        else:
+            _log.info("the certificate was read anew")
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, renew)
+
+
+def _config(app: App, limits: Limits, certificate: Certificate | None) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=cast(type[asyncio.Protocol], partial(Protocol, limits=limits)),
@@ -176,9 +187,23 @@ def _config(app: App, settings: Settings, limits: Limits) -> uvicorn.Config:
         log_config=None,
         backlog=limits.backlog,
         timeout_graceful_shutdown=1,  # the grace is over when uvicorn begins to count
-        ssl_certfile=settings.tls_cert,
-        ssl_keyfile=settings.tls_key,
+        ssl_context_factory=None if certificate is None else lambda *_: certificate.context,
     )
+
+
+class _Loop(uvloop.Loop):
+    """uvloop, with a limit for the handshake of TLS that uvicorn has no setting for."""
+
+    def __init__(self, handshake_seconds: float) -> None:
+        super().__init__()
+        self._handshake_seconds = handshake_seconds
+
+    async def create_server(  # type: ignore[override]
+        self, *arguments: Any, **more: Any
+    ) -> asyncio.AbstractServer:
+        if more.get("ssl") is not None:
+            more["ssl_handshake_timeout"] = self._handshake_seconds
+        return await super().create_server(*arguments, **more)
 
 
 class _Server(uvicorn.Server):

@@ -41,6 +41,7 @@ class Settings:
     max_connections: int
     receive_seconds: float
     send_seconds: float
+    query_seconds: float
     log_format: str
     quickstart: bool
 
@@ -123,6 +124,12 @@ def _parser() -> argparse.ArgumentParser:
         type=_seconds,
         default=30.0,
         help="who takes nothing of an answer for so long is cut off (30)",
+    )
+    add(
+        "--query-seconds",
+        type=_seconds,
+        default=30.0,
+        help="a query that takes longer to begin its answer is given up (30)",
     )
     add("--log-format", choices=("text", "json"), default="text", help="(text)")
     add(

@@ -1,0 +1,148 @@
+"""The audit log: who administered what, from where; nothing secret, nothing forged."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from m1.api.rooms import endpoints
+from m1.server.log import formatter
+from tests.serving import Server, serving
+
+AUDITED = re.compile(r"[0-9T:.-]+Z AUDIT (\{.*\})")
+NOT_AUDITED = {"session/update"}
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Server]:
+    """A server whose log is ours alone."""
+    with serving(tmp_path) as started:
+        yield started
+
+
+def audits(server: Server) -> list[dict[str, Any]]:
+    """Give the lines of the audit log so far."""
+    found = map(AUDITED.fullmatch, server.logged().splitlines())
+    return [json.loads(line[1]) for line in found if line]
+
+
+def test_all_that_changes_anything_but_items_is_audited() -> None:
+    unwritten = {each.path for each in endpoints() if "GET" not in each.verbs and not each.audited}
+    assert unwritten == NOT_AUDITED
+
+
+def test_it_tells_who_did_what_from_where_and_how_it_ended(own: Server) -> None:
+    own.log_in()
+    own.call("session/add", store="stash", shards=1, replicas=1)
+    own.call("session/add", store="stash", shards=1, replicas=1)
+    own.call("session/add", store="other", shards="x", replicas=1)
+    several: dict[str, Any] = {"geo": "false", "password-min-length": "9"}
+    own.call("system", **several)
+    own.call("system/geo", value="true")
+    own.call("user/add", username="ada", password="password 1", rights="get")
+    own.call("auth", username="ada")
+    ada = own.call("auth", token="", username="ada", password="password 1").text
+    own.call("session/drop", token=ada, store="stash")
+    own.call("auth", token="", username="ada", password="password 2")
+    written = [
+        (each["user"], each["call"], each["parameters"], each["status"]) for each in audits(own)
+    ]
+    stash = {"store": "stash", "shards": 1, "replicas": 1, "key": None}
+    first: dict[str, Any] = {"username": "admin", "bucket": None}
+    nobody = {"ip": None, "ttl": None}
+    assert written == [
+        (None, "init", first, 204),
+        (None, "auth", {"username": "admin", **nobody}, 200),
+        ("admin", "session/add", stash, 204),
+        ("admin", "session/add", stash, 409),
+        ("admin", "session/add", {}, 400),
+        ("admin", "system", {"settings": several}, 204),
+        ("admin", "system/{name}", {"name": "geo", "value": "true"}, 204),
+        ("admin", "user/add", {"username": "ada", "rights": ["get"]}, 204),
+        ("admin", "auth", {"username": "ada", **nobody}, 200),
+        (None, "auth", {"username": "ada", **nobody}, 200),
+        ("ada", "session/drop", {}, 403),
+        (None, "auth", {"username": "ada", **nobody}, 401),
+    ]
+    assert {each["address"] for each in audits(own)} == {"127.0.0.1"}
+
+
+def test_reads_updates_and_strangers_are_not_in_it(own: Server) -> None:
+    own.log_in()
+    own.call("session/add", store="stash", shards=1, replicas=1)
+    before = audits(own)
+    own.call("session/update", store="stash", ops='[{"upsert": [{"session": {"id": "a"}}]}]')
+    own.call("session/query", store="stash", q="*")
+    own.call("user/list")
+    own.call("session/drop", token="no.token", store="stash")
+    assert audits(own) == before
+
+
+def test_no_input_forges_a_line_or_fills_the_log(own: Server) -> None:
+    own.log_in()
+    line = '2026-01-01T00:00:00.000Z AUDIT {"call": "user/add", "user": "eve", "status": 204}'
+    before = len(audits(own))
+    for name in (
+        f"x\n{line}",
+        f"x\r{line}",
+        f"x\u2028{line}",
+        f'"}}\n{line}',
+        "\x1b[2J",
+        "y" * 60_000,
+    ):
+        own.call("session/rename", store=name, name=name)
+        own.call("auth", username=name, password="wrong")
+        own.call(f"session/{name[:100].encode().hex()}", "POST", a=name)
+    written = audits(own)[before:]
+    assert len(written) == 12
+    assert "eve" not in {each["user"] for each in written}
+    lines = own.logged().splitlines()
+    assert len(lines) == before + 12
+    assert max(map(len, lines)) < 3_000
+    assert all(character.isprintable() for text in lines for character in text)
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_an_exceptions_text_forges_no_line(log_format: str) -> None:
+    line = "2026-01-01T00:00:00.000Z AUDIT {}"
+    try:
+        raise ValueError(f"x\n{line}\r{line}")
+    except ValueError as error:
+        info = (type(error), error, error.__traceback__)
+    record = logging.LogRecord("m1", logging.ERROR, "", 0, f"y\n{line}", (), info)
+    lines = re.split(r"[\r\n]", formatter(log_format).format(record))
+    assert len(lines) > 1 or log_format == "json"
+    assert not any(AUDITED.match(each) for each in lines)
+
+
+def test_nothing_secret_is_in_the_log_or_the_data(tmp_path: Path) -> None:
+    marks = [f"marked-{what}-5cc1" for what in ("password", "second", "guess", "init")]
+    first, second, guess, init = marks
+    (tmp_path / "secret").write_text(init)
+    with serving(tmp_path, "--init-secret-file", str(tmp_path / "secret")) as server:
+        server.call("init", username="admin", password=first, secret=guess)
+        server.call("init", username="admin", password=first, secret=init)
+        server.token = server.call("auth", username="admin", password=first).text
+        server.call("auth", username="admin", password=guess)
+        server.call("auth", username=first, password=first)
+        server.call("user/add", username="ada", password=second, rights="get")
+        server.call("user/password", username="ada", password=guess)
+        server.call("user/password", "POST", token=f"{server.token}x", password=guess)
+        assert len(audits(server)) == 7
+        said = server.logged()
+        token = server.token
+    said += "".join(
+        each.read_bytes().decode("latin-1")
+        for each in tmp_path.rglob("data/**/*")
+        if each.is_file()
+    )
+    names = said.count("ada")
+    assert names, "what should be there is not looked at"
+    assert said.count(first) == 1, "the name of the user that was tried, and no password"
+    assert not any(mark in said for mark in (second, guess, init, token))

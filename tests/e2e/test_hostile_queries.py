@@ -1,0 +1,160 @@
+"""Queries made to hurt: each is answered or refused, others go on meanwhile, and it can end."""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+
+from benchmarks.ping import pinging
+from tests.e2e.curl import fresh, refused, session, upsert
+from tests.e2e.plug import Plug, head
+from tests.e2e.test_resources import port_of
+from tests.serving import Reply, Server, serving
+from tests.waiting import until
+
+ITEMS = 20_000
+TERMS = 60_000
+MOST_PATTERNS = 990
+SOON = 2.0
+"""Seconds; alone on a machine it is 0.25, and a second for the longest lists of terms."""
+OTHERS_WAIT = 500.0
+"""Milliseconds; one list of patterns took the server some 5,000 for itself once."""
+PATIENCE = 1.0
+
+
+@pytest.fixture(scope="module")
+def texts() -> list[str]:
+    """What the items hold, each its own."""
+    rand = random.Random(21)
+    return [f"{rand.randrange(10**12):012}@mail.example.net" for _ in range(ITEMS)]
+
+
+@pytest.fixture(scope="module")
+def impatient(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> Iterator[Server]:
+    """A server with many texts at `v`, that gives a query one second."""
+    flags = ("--query-seconds", f"{PATIENCE}")
+    with serving(tmp_path_factory.mktemp("impatient"), *flags) as started:
+        started.log_in()
+        assert started.call("session/add", store="stash", shards=1, replicas=1).status == 204
+        upsert(started, "stash", *(session(n, v=text) for n, text in enumerate(texts)))
+        assert started.call("session/query", store="stash", q="v:0*").status == 200
+        yield started
+
+
+def asked(server: Server, q: str, store: str = "stash") -> Reply:
+    """Ask in a body."""
+    return server.call("session/query", "POST", store=store, q=q, rows=1)
+
+
+def patterns(count: int = MOST_PATTERNS) -> str:
+    """A query that takes half a minute."""
+    return " OR ".join(f"v:*1{n}*3*" for n in range(count))
+
+
+# --- much at once ---
+
+
+@pytest.mark.parametrize(
+    ("q", "status"),
+    [
+        ("v:(" + " ".join(f"a{n}" for n in range(TERMS)) + ")", 200),
+        (" OR ".join(f"p{n}:a" for n in range(TERMS)), 200),
+        (" OR ".join(f"p{n}:a" for n in range(100_000)), 400),
+        ("v:(" + " ".join(f"a{n}" for n in range(100_001)) + ")", 400),
+        ("(" * 100_000 + "v:a" + ")" * 100_000, 400),
+        ("(" * 100_000, 400),
+        ("NOT " * 100_000 + "v:a", 400),
+        ("v:" + "a" * 2**20, 400),
+        ("v:" + "\\a" * 2**19, 400),
+        ("v:" + "*a" * 499 + "b", 200),
+        ("v:" + "*a" * 500 + "b", 400),
+        ("v:/(a+)+/", 200),
+        ("v:/(a+)+$/", 400),
+        ("v:/((a{1,99}){1,99}){1,99}/", 400),
+        ("v:/(x|a|aa|aaa)*b/", 200),
+        ("v:/" + "(" * 5_000 + ")" * 5_000 + "/", 400),
+        (" OR ".join(f"p{n}:*" for n in range(10_000)), 400),
+        (" OR ".join(f"v:a{n}~2" for n in range(10_000)), 400),
+        (" AND ".join(f"v:[{n} TO *]" for n in range(MOST_PATTERNS)), 200),
+        (" AND ".join(f"v:[0{n} TO zz]" for n in range(MOST_PATTERNS)), 200),
+        ("v:[" + "1" * 100_000 + " TO *]", 400),
+        ("v:[NOW" + "+1DAY" * 10_000 + " TO *]", 200),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_it_is_answered_or_refused_soon(impatient: Server, q: str, status: int) -> None:
+    begun = time.monotonic()
+    reply = asked(impatient, q)
+    assert time.monotonic() - begun < SOON
+    if status == 200:
+        assert reply.status == 200, reply.text
+    else:
+        message = refused(reply, status)
+        assert len(message) < 500
+    assert asked(impatient, "v:0*").status == 200
+
+
+def test_others_are_answered_meanwhile(impatient: Server) -> None:
+    with pinging(port_of(impatient)) as pings:
+        for q in (
+            "v:(" + " ".join(f"a{n}" for n in range(TERMS)) + ")",
+            " AND ".join(f"v:[0{n} TO zz]" for n in range(MOST_PATTERNS)),
+            patterns(),
+        ):
+            asked(impatient, q)
+    print(pings[0])  # noqa: T201
+    assert pings[0].worst < OTHERS_WAIT
+
+
+def test_a_value_is_never_read_as_part_of_a_query(server: Server, rand: random.Random) -> None:
+    store, alphabet = fresh(server), '"\\*?~^/[]{}():+-!&| abAND\u00e9\u4e2d\U0001f600<>=TO'
+    values = {"".join(rand.choices(alphabet, k=rand.randrange(1, 9))) for _ in range(500)}
+    upsert(server, store, *(session(text, v=text) for text in values))
+    for text in values:
+        quoted = re.sub(r'(["\\])', r"\\\1", text)
+        reply = asked(server, f'v:"{quoted}"', store)
+        assert [item["v"] for item in reply.json["items"]] == [text]
+
+
+# --- an end ---
+
+
+def test_a_query_that_takes_too_long_is_a_503(impatient: Server) -> None:
+    begun = time.monotonic()
+    message = refused(asked(impatient, patterns()), 503)
+    assert PATIENCE <= time.monotonic() - begun < PATIENCE + SOON
+    assert f"{PATIENCE:g} s" in message
+    assert is_idle(impatient)
+
+
+def test_the_work_stops_once_the_caller_has_left(tmp_path: Path, texts: list[str]) -> None:
+    with serving(tmp_path) as server:
+        server.log_in()
+        assert server.call("session/add", store="stash", shards=1, replicas=1).status == 204
+        upsert(server, "stash", *(session(n, v=text) for n, text in enumerate(texts)))
+        body = urlencode({"store": "stash", "q": patterns()}).encode()
+        with Plug(server) as plug:
+            plug.send(head(server, "session/query", len(body)) + body)
+            until(lambda: not is_idle(server), "the query does not begin")
+            time.sleep(0.5)
+            assert not is_idle(server), "the query takes no time, and so shows nothing"
+        until(lambda: is_idle(server), "the work goes on for nobody", 1.0 + SOON)
+
+
+def is_idle(server: Server) -> bool:
+    """Look for a moment at whether the server works."""
+    before = processor_seconds(server)
+    time.sleep(0.2)
+    return processor_seconds(server) - before < 0.05
+
+
+def processor_seconds(server: Server) -> float:
+    """Tell how much of a processor the server has used."""
+    fields = Path(f"/proc/{server.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / 100
