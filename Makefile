@@ -2,6 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+INSTALL = $(BIN)/python -m pip install --quiet
+PIN = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+    --generate-hashes --no-annotate --custom-compile-command "make lock"
 # Three tests at a time: most wait for a server or a disk. The long ones come first, by folder.
 BESIDE := -n 3 --dist loadgroup --no-loadscope-reorder
 
@@ -9,7 +12,7 @@ BESIDE := -n 3 --dist loadgroup --no-loadscope-reorder
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test torture check bench bench-http cluster fill docs clean
+.PHONY: help serve test torture check bench bench-http cluster fill docs lock sbom clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -24,10 +27,11 @@ torture: $(VENV)/.tools ## crash, cut and damage it for 45 minutes; as root, els
 	@M1_TORTURE=1 $(BIN)/python -m pytest $(BESIDE) tests/crash tests/property \
 	    tests/e2e/test_consistency.py tests/e2e/test_resources.py -v -s --durations=0 $(ARGS)
 
-check: $(VENV)/.tools ## format, lint and types
+check: $(VENV)/.tools ## format, lint, types and known weaknesses
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@$(BIN)/bandit -q -ll -c pyproject.toml -r src scripts
 
 bench: $(VENV)/.tools ## compare with PostgreSQL and OpenSearch, side by side, as a table
 	@$(BIN)/python -m benchmarks.compare $(ARGS)
@@ -44,15 +48,28 @@ fill: $(VENV)/.tools ## put 1,000,000 made-up sessions into the store stash of a
 docs: $(VENV)/.tools ## write docs/api.md anew from the endpoints
 	@$(BIN)/python -m scripts.reference > docs/api.md
 
+lock: $(VENV)/.release ## pin anew what is installed, in requirements*.lock with hashes
+	@$(PIN) --extra opensearch -o requirements.lock
+	@$(PIN) --all-extras --group dev -o requirements-dev.lock
+
+sbom: $(VENV)/.release ## list all that a server is made of, in sbom.json (CycloneDX)
+	@$(BIN)/python -W ignore -m cyclonedx_py requirements --pyproject pyproject.toml --of JSON -o sbom.json \
+	    requirements.lock
+
 clean: ## remove what was installed (never the data)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-$(VENV)/.installed: pyproject.toml
+$(VENV)/.installed: pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable .
+	$(INSTALL) --upgrade pip
+	$(INSTALL) --require-hashes -r requirements.lock
+	$(INSTALL) --no-deps --editable .
 	@touch $@
 
-$(VENV)/.tools: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --group dev
+$(VENV)/.tools: $(VENV)/.installed requirements-dev.lock
+	$(INSTALL) --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(VENV)/.release: $(VENV)/.installed
+	$(INSTALL) --group release
 	@touch $@

@@ -7,10 +7,12 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 
 from m1.api.endpoint import endpoint as declare
 from m1.api.rooms import describe, endpoints
@@ -64,6 +66,35 @@ def test_every_example_of_the_query_language_can_be_parsed() -> None:
     for example in examples:
         parse(example)
     parse_sort("path asc")
+
+
+def test_every_test_that_the_promises_name_is_there() -> None:
+    page = (ROOT / "docs" / "security.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("| ") and "`" in line]
+    assert len(rows) > 40
+    for row in rows:
+        file = ""
+        for named in re.findall(r"`((?:tests/[\w/]+\.py::)?test_\w+)`", row):
+            place, _, name = named.rpartition("::")
+            file = place or file
+            assert f"def {name}(" in (ROOT / file).read_text(), named
+        assert file, f"no test shows: {row}"
+
+
+def test_what_is_installed_is_pinned() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    wanted = [*project["project"]["dependencies"]]
+    wanted += project["project"]["optional-dependencies"]["opensearch"]
+    for file, more in (
+        ("requirements", []),
+        ("requirements-dev", project["dependency-groups"]["dev"]),
+    ):
+        text = (ROOT / f"{file}.lock").read_text()
+        pinned = dict(re.findall(r"^([\w.-]+)==([\w.]+)", text, re.MULTILINE))
+        for requirement in map(Requirement, [*wanted, *more]):
+            assert requirement.specifier.contains(pinned[requirement.name]), requirement
+        pins = len(re.findall(r"^[\w.-]+==", text, re.MULTILINE))
+        assert pins == len(re.findall(r"^[\w.-]+==.*\\\n    --hash=sha256:", text, re.MULTILINE))
 
 
 def blocks() -> list[tuple[str, str]]:

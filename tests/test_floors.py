@@ -119,3 +119,25 @@ def test_the_command_starts_without_the_server() -> None:
     code = "import sys, m1.cli; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert not heavy & set(loaded.stdout.decode().split())
+
+
+def test_only_the_cluster_is_called() -> None:
+    """A server has no outward calls that a client could turn on somebody else."""
+    callers = {"aiohttp", "httpx", "opensearchpy", "requests", "http.client", "urllib.request"}
+    found = set()
+    for file in FILES:
+        names = {
+            name
+            for node in ast.walk(ast.parse(file.read_text()))
+            for name in _imported(node)
+            if name in callers
+        }
+        if names:
+            found.add(room_of(module_of(file)))
+    assert found == {"client", "opensearch"}
+
+
+def _imported(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [node.module or ""] if isinstance(node, ast.ImportFrom) else []

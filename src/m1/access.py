@@ -78,13 +78,17 @@ _read_token = msgspec.json.Decoder(_Token).decode
 
 @lru_cache(maxsize=10_000)
 def normal_address(address: str) -> str:
-    """Give an IP address in its one usual form, IPv4 in IPv6 as IPv4; raises BadRequest."""
+    """Give an IP address in its one usual form; raises BadRequest.
+
+    IPv4 in IPv6 is IPv4, and the zone after a % is left out: it is of this machine's making.
+    """
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         raise BadRequest(f"{address!r} is not an IP address") from None
-    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
-    return str(mapped or parsed)
+    if isinstance(parsed, ipaddress.IPv6Address):
+        return str(parsed.ipv4_mapped or ipaddress.IPv6Address(int(parsed)))
+    return str(parsed)
 
 
 def issue_token(

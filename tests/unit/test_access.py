@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from statistics import median
 
 import pytest
 
@@ -21,6 +23,7 @@ from m1.errors import BadRequest, Forbidden, TooManyLogins, Unauthorized
 CATALOG = Catalog(initialized=True, secret="secret", users={"u": User("h", ("get",), "e")})
 NOW = 1_700_000_000_000
 HERE = "127.0.0.1"
+TRIES = 40
 
 
 def test_a_token_names_its_user_with_the_rights_of_the_moment() -> None:
@@ -133,4 +136,44 @@ def test_sixty_guesses_an_hour_are_the_most() -> None:
         assert guesses <= 60
         passwords.close()
 
+    asyncio.run(story())
+
+
+def test_a_network_of_ipv6_counts_as_one_address() -> None:
+    async def story() -> None:
+        passwords = Passwords()
+        passwords._unknown = "not a hash"
+        for number in range(10):
+            with pytest.raises(Unauthorized):
+                await passwords.check(Catalog(), f"u{number}", "x", f"2001:db8::{number:x}", 0.0)
+        with pytest.raises(TooManyLogins):
+            await passwords.check(Catalog(), "u", "x", "2001:db8::ffff:1", 0.5)
+        with pytest.raises(Unauthorized):
+            await passwords.check(Catalog(), "u", "x", "2001:db8:0:1::1", 0.5)
+        passwords.close()
+
+    asyncio.run(story())
+
+
+def test_an_unknown_user_takes_as_long_as_a_wrong_password() -> None:
+    async def seconds(passwords: Passwords, user: str, address: str) -> float:
+        begun = time.perf_counter()
+        with pytest.raises(Unauthorized):
+            await passwords.check(catalog, user, "wrong", address, 0.0)
+        return time.perf_counter() - begun
+
+    async def story() -> None:
+        passwords = Passwords()
+        catalog.users["u"] = await passwords.new_user(CATALOG, "long enough", ())
+        await seconds(passwords, "nobody", HERE)  # makes the hash of nobody
+        known, unknown = [], []
+        for number in range(TRIES):  # by turns, so that a busy machine slows down both
+            known.append(await seconds(passwords, "u", f"10.0.0.{number}"))
+            unknown.append(await seconds(passwords, "nobody", f"10.0.1.{number}"))
+        passwords.close()
+        print(f"{median(known) * 1_000:.1f} and {median(unknown) * 1_000:.1f} ms")  # noqa: T201
+        assert median(known) > 0.005, "hashing takes no time, so this shows nothing"
+        assert abs(median(known) - median(unknown)) < median(known) / 4
+
+    catalog = Catalog()
     asyncio.run(story())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import re
 from collections.abc import Callable, Iterable
 
 import msgspec
@@ -16,6 +17,8 @@ from m1.catalog import DEFAULTS, KNOWN_RIGHTS, Catalog, User
 from m1.engine import Check
 from m1.errors import BadRequest, Conflict, Forbidden, NotFound, TooManyLogins
 from m1.paths import MAX_PATH_BYTES
+
+_ORIGIN = re.compile(r"https?://[\w.:\[\]-]+")
 
 
 class Health(msgspec.Struct, omit_defaults=True):
@@ -219,8 +222,7 @@ def _origins(value: str) -> str | None:
     except BadRequest as error:
         return error.message
     for origin in listed:
-        scheme, _, host = origin.partition("://")
-        if scheme not in ("http", "https") or not host or "/" in host or "*" in host:
+        if not _ORIGIN.fullmatch(origin):
             return f"{origin} is not an origin, as in https://example.com"
     return None
 

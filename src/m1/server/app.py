@@ -23,7 +23,7 @@ from m1.api.endpoint import Call, Endpoint, Text, declared_in
 from m1.api.rooms import ROOMS
 from m1.api.services import Services
 from m1.engine import Page
-from m1.errors import M1Error, MethodNotAllowed, NotFound, NotJson, Unavailable
+from m1.errors import BadRequest, M1Error, MethodNotAllowed, NotFound, NotJson, Unavailable
 from m1.server.audit import audited
 from m1.server.cors import allow_origin
 from m1.server.exchange import NO_CONTENT, ClientGone, Exchange, error_body
@@ -120,6 +120,8 @@ class App:
     async def _parameters(
         self, endpoint: Endpoint, named: dict[str, str], exchange: Exchange
     ) -> dict[str, Any]:
+        if (exchange.header("content-encoding") or "identity") != "identity":
+            raise BadRequest("Content-Encoding: a body is read as it comes; send it uncompressed")
         kind = exchange.header("content-type") or ""
         most = self._max_body if endpoint.rights is not None else min(self._max_body, _PUBLIC_BODY)
         body = await exchange.body(most)

@@ -1,0 +1,1 @@
+"""Inputs that a machine makes up, guided by what of our code they reach."""
