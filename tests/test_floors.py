@@ -13,8 +13,8 @@ import pytest
 HOUSE = Path(__file__).parents[1] / "src" / "m1"
 
 FLOORS = [
-    ["errors", "progress"],
-    ["values", "pretty"],
+    ["errors", "progress", "steps"],
+    ["values", "pretty", "longwork"],
     ["jsontext", "environments", "query"],
     ["paths", "client"],
     ["terms", "copy"],

@@ -20,8 +20,8 @@ from m1.embedded.order import arrange
 from m1.embedded.part import Part
 from m1.embedded.search import find
 from m1.embedded.segment import Segment
-from m1.embedded.slices import Slices
 from m1.errors import DamagedData
+from m1.longwork import Slices
 from m1.query import parse, parse_sort, resolve
 from m1.terms import flatten
 
@@ -46,7 +46,7 @@ def found_in(
     """Give the rows of what is found in a snapshot, in order."""
 
     async def find_all() -> list[tuple[Part, BitMap]]:
-        plan, slices = resolve(parse(q), 0), Slices(asyncio.Lock())
+        plan, slices = resolve(parse(q), 0), Slices()
         return [(part, await find(part, live, plan, slices)) for part, live in views]
 
     order = parse_sort(sort) if sort else ()

@@ -18,16 +18,13 @@ from m1.api.services import Services
 from m1.catalog import Catalog, Store
 from m1.engine import Page
 from m1.errors import BadRequest, Conflict, NotFound
+from m1.longwork import Slices, large_bodies
 from m1.paths import MAX_PATH_BYTES
-from m1.query import parse, parse_sort, resolve
-from m1.query.plan import Plan
+from m1.query import CACHED_LENGTH, parse, parse_sort, planning, resolve
 
 _LARGE_OPS = 256 * 1024
 """Larger updates are read in a thread, so that others are answered meanwhile."""
 
-
-_LONG_QUERY = 4_000
-"""Longer queries are parsed in a thread."""
 
 _unfinished: set[asyncio.Task[None]] = set()
 
@@ -71,7 +68,7 @@ class SessionApi:
         found = call.catalog.store(store)
         stamp = self._stamp(call)
         if len(ops.text) > _LARGE_OPS:
-            changes = await asyncio.to_thread(changes_of, ops, found.key, stamp)
+            changes = await large_bodies.do(changes_of, ops, found.key, stamp)
         else:
             changes = changes_of(ops, found.key, stamp)
         await self._engine.update(found.uid, changes)
@@ -113,8 +110,11 @@ class SessionApi:
         and `rows` of them from the one numbered `start` on. `rows=0` asks for the count.
         """
         found = call.catalog.store(store)
-        long = len(q) > _LONG_QUERY
-        plan = await asyncio.to_thread(_planned, q, call.now) if long else _planned(q, call.now)
+        if len(q) > CACHED_LENGTH:
+            with Slices() as slices:
+                plan = await slices.finish(planning(q, call.now))
+        else:
+            plan = resolve(parse(q), call.now)
         order = () if sort is None else parse_sort(sort)
         return await self._engine.query(found.uid, plan, order, start, rows)
 
@@ -208,10 +208,6 @@ async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
     _unfinished.add(task)
     task.add_done_callback(_unfinished.discard)
     await asyncio.shield(task)
-
-
-def _planned(q: str, now: int) -> Plan:
-    return resolve(parse(q), now)
 
 
 def _check_key(key: str) -> None:

@@ -20,6 +20,7 @@ import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -41,6 +42,7 @@ INDEX = "index"
 REPAIRED = "items.db.repaired"
 """A file that `m1 repair` made and did not come to put in its place."""
 _READ_AT_ONCE = 250
+_JOINED = 10
 _LAST_SEQ = 2**63 - 1
 _WRITTEN_AT_ONCE = 64
 _STATEMENTS_KEPT = 512
@@ -335,19 +337,17 @@ class Reader:
 
         Raises OSError where one is not there or is not what was written.
         """
-        found: dict[int, bytes] = {}
-        for begin in range(0, len(seqs), _READ_AT_ONCE):
-            some = seqs[begin : begin + _READ_AT_ONCE]
-            marks = ",".join("?" * len(some))
-            for seq, id, body, crc in self._connection.execute(
-                f"SELECT seq, id, body, crc FROM items_{number} WHERE seq IN ({marks})", some
-            ):
+        bodies: list[bytes] = []
+        for begin in range(0, len(seqs), _JOINED):
+            some = seqs[begin : begin + _JOINED]
+            found = self._connection.execute(_joined(number, len(some)), some).fetchone()
+            if found is None:
+                raise OSError(f"rows of items_{number} are missing")
+            for seq, id, body, crc in zip(some, found[::3], found[1::3], found[2::3], strict=True):
                 if not is_intact(seq, id, body, crc):
                     raise _not_intact(number, seq)
-                found[seq] = body
-        if len(found) != len(seqs):
-            raise OSError(f"rows of items_{number} are missing")
-        return [found[seq] for seq in seqs]
+                bodies.append(body)
+        return bodies
 
     def rows(self, number: int, after: int, upto: int = _LAST_SEQ) -> Iterator[Row]:
         """Yield the rows after one seq and up to another, ascending; some at a time.
@@ -410,6 +410,18 @@ def connect(file: Path, *, read_only: bool = False) -> sqlite3.Connection:
     )
     connection.execute("PRAGMA mmap_size = 0")
     return connection
+
+
+@lru_cache(maxsize=_STATEMENTS_KEPT)
+def _joined(number: int, count: int) -> str:
+    """Give a statement that finds so many rows by their seqs, as one row.
+
+    Between two rows the thread would give up the interpreter, and wait to get it back.
+    """
+    numbers = range(count)
+    columns = ", ".join(f"r{n}.id, r{n}.body, r{n}.crc" for n in numbers)
+    tables = ", ".join(f"items_{number} r{n}" for n in numbers)
+    return f"SELECT {columns} FROM {tables} WHERE {' AND '.join(f'r{n}.seq = ?' for n in numbers)}"
 
 
 def catalog_is_intact(version: int, document: object, crc: int) -> bool:

@@ -22,13 +22,13 @@ from m1.embedded.index import FULL_CHANGES
 from m1.embedded.order import Place as Spot
 from m1.embedded.order import arrange
 from m1.embedded.search import find
-from m1.embedded.slices import Slices
 from m1.embedded.space import Space, catch_up
 from m1.embedded.upkeep import Turns, Upkeep, build_now, folder_of, forget_others, open_index
 from m1.embedded.writer import Writer
 from m1.engine import Change, Check, Page, Remove, Saved
 from m1.errors import BadRequest, DamagedData, M1Error, StartError, Unavailable
 from m1.jsontext import decode
+from m1.longwork import Aside, Slices
 from m1.query.plan import Plan, SortKey
 from m1.terms import flatten
 
@@ -64,7 +64,6 @@ class EmbeddedEngine:
         self._disk = Disk(directory)
         self._saving = asyncio.Lock()
         self._turns = Turns()
-        self._turn = asyncio.Lock()
         self._upkeep: dict[str, Upkeep] = {}
         try:
             with self._disk.reading():
@@ -79,8 +78,9 @@ class EmbeddedEngine:
             self._disk.close()
             raise
         self._next_number = max([place.number for place in places] + removed, default=0) + 1
-        self._readers: list[Reader] = []
         self._reader = Reader(self._disk.file)
+        self._streams = Aside("streams")
+        self._stream_reader = Reader(self._disk.file)
         self._dropping: set[asyncio.Task[None]] = set()
         self._writer = Writer(self._disk, on_failure)
         for number in removed:
@@ -262,8 +262,8 @@ class EmbeddedEngine:
                 self._drop_if_unread(space)
 
         try:
-            with _damage_told():
-                page = await self._page(space, plan, order, start, rows, release)
+            with _damage_told(), Slices() as slices:
+                page = await self._page(space, plan, order, start, rows, slices, release)
         except BaseException:
             release()
             raise
@@ -278,10 +278,10 @@ class EmbeddedEngine:
         order: Sequence[SortKey],
         start: int,
         rows: int,
+        slices: Slices,
         release: Callable[[], None],
     ) -> Page:
         """Find and order at one moment; a small page is read within it."""
-        slices = Slices(self._turn)
         await catch_up(space.index, plan, order, slices)
         found = [(part, await find(part, live, plan, slices)) for part, live in space.index.views()]
         count = sum(len(some) for _, some in found)
@@ -300,10 +300,10 @@ class EmbeddedEngine:
     ) -> AsyncIterator[list[bytes]]:
         """Yield batches of items; while one is being sent, the next is being read."""
         batches = self._batches(number, blocks)
-        reading = _next_of(batches)
+        reading = self._next_of(batches)
         try:
             while batch := await reading:
-                reading = _next_of(batches)
+                reading = self._next_of(batches)
                 yield batch
         finally:
             await asyncio.wait([reading])
@@ -314,16 +314,13 @@ class EmbeddedEngine:
                 begin = 0
                 while begin < len(block):
                     end = _batch_end(block, begin)
-                    yield self._read_aside(number, [seq for seq, _ in block[begin:end]])
+                    seqs = [seq for seq, _ in block[begin:end]]
+                    yield _read(self._stream_reader, number, seqs)
                     begin = end
 
-    def _read_aside(self, number: int, seqs: Sequence[int]) -> list[bytes]:
-        """Read in a thread of its own, which goes on with its reader if nobody waits any more."""
-        reader = self._readers.pop() if self._readers else Reader(self._disk.file)
-        try:
-            return _read(reader, number, seqs)
-        finally:
-            self._readers.append(reader)
+    def _next_of(self, batches: Iterator[list[bytes]]) -> asyncio.Task[list[bytes]]:
+        """Begin to make the next batch, in the thread for streams; an empty one is the end."""
+        return asyncio.create_task(self._streams.do(lambda: next(batches, [])))
 
     # --- health and end ---
 
@@ -343,7 +340,8 @@ class EmbeddedEngine:
         for upkeep in self._upkeep.values():
             await upkeep.close()
         await self._writer.close()
-        for reader in (self._reader, *self._readers):
+        self._streams.close()
+        for reader in (self._reader, self._stream_reader):
             reader.close()
         self._disk.close()
 
@@ -360,11 +358,6 @@ def _damage_told() -> Iterator[None]:
         yield
     except DamagedData as error:
         raise M1Error(str(error)) from error
-
-
-def _next_of(batches: Iterator[list[bytes]]) -> asyncio.Task[list[bytes]]:
-    """Begin to make the next batch, in a thread; an empty one is the end."""
-    return asyncio.create_task(asyncio.to_thread(lambda: next(batches, [])))
 
 
 def _batch_end(block: Sequence[Spot], begin: int) -> int:

@@ -15,7 +15,7 @@ from pyroaring import BitMap
 from m1.embedded.matching import Pattern, pieces
 from m1.embedded.part import Part
 from m1.embedded.part import Terms as PartTerms
-from m1.embedded.slices import Slices
+from m1.longwork import Slices
 from m1.query.plan import (
     All,
     And,

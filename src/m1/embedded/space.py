@@ -20,8 +20,8 @@ from m1.embedded.disk import Space as Place
 from m1.embedded.garbage import Garbage
 from m1.embedded.index import Index, Spot
 from m1.embedded.search import paths_of
-from m1.embedded.slices import Slices
 from m1.engine import Change, Put
+from m1.longwork import Slices
 from m1.query.plan import Plan, SortKey
 from m1.terms import Flat
 

@@ -2,15 +2,17 @@
 
     parse(q) -> tree      what the text says; to_text writes a tree as text again
     resolve(tree, now)    what it means: a plan
+    planning(q, now)      both, step by step
     parse_sort(text)      the keys of an order
 
 Nothing here knows an engine, a clock or a store. Every problem is a BadQuery.
 """
 
 from m1.query import plan, tree
-from m1.query.parser import parse
+from m1.query.parser import CACHED_LENGTH, parse
+from m1.query.planning import planning
 from m1.query.resolve import resolve
 from m1.query.sort import parse_sort
 from m1.query.writer import to_text
 
-__all__ = ["parse", "parse_sort", "plan", "resolve", "to_text", "tree"]
+__all__ = ["CACHED_LENGTH", "parse", "parse_sort", "plan", "planning", "resolve", "to_text", "tree"]

@@ -15,7 +15,7 @@ _AND = ("AND", "&&")
 class Level:
     """The clauses so far, and the words that wait for the next one."""
 
-    __slots__ = ("at", "conjunction", "inherited", "marks", "mod", "mod_at", "name", "nodes")
+    __slots__ = ("at", "clauses", "conjunction", "inherited", "mod", "mod_at", "name")
 
     def __init__(self, inherited: str | None, at: int) -> None:
         self.inherited = inherited
@@ -23,8 +23,7 @@ class Level:
         self.name: str | None = None
         self.conjunction = self.mod = ""
         self.mod_at = 0
-        self.marks: list[Mark] = []
-        self.nodes: list[Node] = []
+        self.clauses: list[Clause] = []
 
     @property
     def path(self) -> str | None:
@@ -36,9 +35,9 @@ class Level:
         mark = _MARKS[self.mod]
         if self.conjunction in _AND:
             mark = mark or "+"
-            self.marks[-1] = self.marks[-1] or "+"
-        self.marks.append(mark)
-        self.nodes.append(node)
+            last = self.clauses[-1]
+            self.clauses[-1] = last if last.mark else Clause("+", last.node)
+        self.clauses.append(Clause(mark, node))
         self.name = None
         self.conjunction = self.mod = ""
 
@@ -46,7 +45,7 @@ class Level:
         """Take AND or OR; raises BadQuery where no condition stands before it."""
         if self.mod or self.conjunction:
             raise BadQuery(f"'{operator}' cannot follow another operator", at)
-        if not self.nodes:
+        if not self.clauses:
             raise BadQuery(f"'{operator}' needs a condition on its left", at)
         self.conjunction = operator
 
@@ -65,8 +64,12 @@ class Level:
         if self.conjunction:
             raise BadQuery(f"'{self.conjunction}' must be followed by a condition", at)
 
+    def replace_last(self, node: Node) -> None:
+        """Put another node in the place of the one that was added last."""
+        self.clauses[-1] = Clause(self.clauses[-1].mark, node)
+
     def close(self) -> Node:
         """Give what was read; a level of one unmarked clause is that clause."""
-        if len(self.nodes) == 1 and not self.marks[0]:
-            return self.nodes[0]
-        return Group(tuple(map(Clause, self.marks, self.nodes)))
+        if len(self.clauses) == 1 and not self.clauses[0].mark:
+            return self.clauses[0].node
+        return Group(tuple(self.clauses))

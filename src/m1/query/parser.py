@@ -12,6 +12,7 @@ from m1.errors import BadQuery
 from m1.query import tree
 from m1.query.escapes import SHOWN, shown
 from m1.query.reader import Reader
+from m1.steps import Steps, at_once
 
 MAX_LENGTH = 1_000_000
 CACHED_LENGTH = 4_000  # 128 trees of such texts hold some 25 MB at worst
@@ -19,18 +20,21 @@ CACHED_LENGTH = 4_000  # 128 trees of such texts hold some 25 MB at worst
 
 def parse(q: str) -> tree.Node:
     """Parse a query; raises BadQuery, which says at which character `q` is wrong."""
-    return _parse_cached(q) if len(q) <= CACHED_LENGTH else _parse(q)
+    return _parse_cached(q) if len(q) <= CACHED_LENGTH else at_once(parsing(q))
 
 
-def _parse(q: str) -> tree.Node:
+def parsing(q: str) -> Steps[tree.Node]:
+    """Parse a query step by step; see `parse`."""
     try:
         _refuse_bad_text(q)
-        return Reader(q).read()
+        return (yield from Reader(q).read())
     except BadQuery as error:
         raise _located(q, error) from None
 
 
-_parse_cached = lru_cache(maxsize=128)(_parse)
+@lru_cache(maxsize=128)
+def _parse_cached(q: str) -> tree.Node:
+    return at_once(parsing(q))
 
 
 def _refuse_bad_text(q: str) -> None:

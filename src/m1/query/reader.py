@@ -20,6 +20,7 @@ from m1.query.scanner import (
     end_of_comment,
 )
 from m1.query.words import EVERY_PATH, leaf_of, path_of
+from m1.steps import Steps
 
 MAX_CONDITIONS = 65_536
 MAX_REGEXES = 1_000
@@ -55,19 +56,20 @@ class Reader:
         self._is_word = False  # what was read last: `~` makes only a word fuzzy
         self._has_comments = "/*" in q
 
-    def read(self) -> tree.Node:
-        """Read the whole query; raises BadQuery."""
+    def read(self) -> Steps[tree.Node]:
+        """Read the whole query, a token a step; raises BadQuery."""
         match, q, handlers = TOKEN.match, self._q, _HANDLERS
         while (token := match(q, self._at)) is not None:
             self._at = token.end()
             handlers[token.lastgroup](self, token)
+            yield
         return self._end()
 
     def _end(self) -> tree.Node:
         self._level.refuse_waiting(len(self._q))
         if self._outer:
             raise BadQuery("'(' is not closed", self._level.at)
-        if not self._level.nodes:
+        if not self._level.clauses:
             raise BadQuery("the query is empty (write * for all items)")
         return self._level.close()
 
@@ -155,7 +157,7 @@ class Reader:
         self._level.refuse_waiting(at)
         if not self._outer:
             raise BadQuery("')' without a matching '('", at)
-        if not self._level.nodes:
+        if not self._level.clauses:
             raise BadQuery("empty parentheses: a condition is expected", at)
         node = self._level.close()
         self._level = self._outer.pop()
@@ -256,12 +258,12 @@ class Reader:
         assert edits is not None
         self._at = edits.end()
         self._suffixes = self._suffixes.replace("~", "")
-        word = self._level.nodes[-1]
+        word = self._level.clauses[-1].node
         if self._is_word and isinstance(word, tree.Term):
             number = float(edits[1] or 2)
             if number > 1 and not number.is_integer():
                 raise BadQuery("the number after '~' must be 0, 1 or 2", at)
-            self._level.nodes[-1] = tree.Fuzzy(word.path, word.text, number)
+            self._level.replace_last(tree.Fuzzy(word.path, word.text, number))
 
 
 def _not_expected(symbol: str) -> str:

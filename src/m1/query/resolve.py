@@ -13,6 +13,7 @@ from m1.errors import BadQuery
 from m1.query import plan, regex, tree
 from m1.query.dates import Date, Day, Number, read_end
 from m1.query.escapes import holes
+from m1.steps import Steps, at_once
 from m1.values import DAY_MS, canonical_number
 
 MAX_LEAVES = 1_000
@@ -25,7 +26,12 @@ def resolve(node: tree.Node, now: int) -> plan.Plan:
     Raises BadQuery where more than 1,000 leaves remain after lists of terms are merged,
     and for a date outside the years 1 to 9999.
     """
-    whole = _plan(node, now)
+    return at_once(resolving(node, now))
+
+
+def resolving(node: tree.Node, now: int) -> Steps[plan.Plan]:
+    """Give the plan of a tree step by step; see `resolve`."""
+    whole = yield from _plan(node, now)
     if sum(1 for _ in _leaves(whole)) > MAX_LEAVES:
         raise BadQuery(
             f"q has more than {MAX_LEAVES} conditions that do not merge into lists of terms"
@@ -45,20 +51,25 @@ def _leaves(whole: plan.Plan) -> Iterator[plan.Leaf]:
                 yield leaf
 
 
-def _plan(node: tree.Node, now: int) -> plan.Plan:
-    return _group(node, now) if isinstance(node, tree.Group) else _leaf(node, now)
+def _plan(node: tree.Node, now: int) -> Steps[plan.Plan]:
+    if isinstance(node, tree.Group):
+        return (yield from _group(node, now))
+    yield
+    return _leaf(node, now)
 
 
-def _group(group: tree.Group, now: int) -> plan.Plan:
+def _group(group: tree.Group, now: int) -> Steps[plan.Plan]:
     """Apply the clause rule: a must makes every should idle, nothing but nots starts from all."""
     nodes: dict[str, list[tree.Node]] = {"": [], "+": [], "-": []}
     for clause in group.clauses:
         nodes[clause.mark].append(clause.node)
-    needed = [_plan(node, now) for node in nodes["+"]]
+    needed: list[plan.Plan] = []
+    for node in nodes["+"]:
+        needed += ((yield from _plan(node, now)),)
     if not needed and nodes[""]:
-        needed = [_any(nodes[""], now)]
+        needed = [(yield from _any(nodes[""], now))]
     if nodes["-"]:
-        needed.append(_not(_any(nodes["-"], now)))
+        needed.append(_not((yield from _any(nodes["-"], now))))
     return _all(needed)
 
 
@@ -73,13 +84,13 @@ def _all(plans: Iterable[plan.Plan]) -> plan.Plan:
     return flat[0] if len(flat) == 1 else plan.And(tuple(flat))
 
 
-def _any(nodes: list[tree.Node], now: int) -> plan.Plan:
+def _any(nodes: list[tree.Node], now: int) -> Steps[plan.Plan]:
     """Join alternatives; all their terms become one leaf, where the first of them stood."""
     flat: list[plan.Plan] = []
     terms: dict[plan.Term, None] = {}
     place = -1
     for node in _alternatives(nodes):
-        for part in _parts(node, now):
+        for part in (yield from _parts(node, now)):
             if not isinstance(part, plan.Term):
                 flat.append(part)
                 continue
@@ -103,11 +114,12 @@ def _alternatives(nodes: list[tree.Node]) -> Iterator[tree.Node]:
             yield node
 
 
-def _parts(node: tree.Node, now: int) -> Iterable[plan.Plan | plan.Term]:
+def _parts(node: tree.Node, now: int) -> Steps[Iterable[plan.Plan | plan.Term]]:
     """Give the alternatives that a node means, terms bare."""
     if isinstance(node, tree.Term):
+        yield
         return _spellings(node.path, node.text)
-    whole = _plan(node, now)
+    whole = yield from _plan(node, now)
     parts = whole.plans if isinstance(whole, plan.Or) else (whole,)
     return chain.from_iterable(
         part.terms if isinstance(part, plan.Terms) else (part,) for part in parts

@@ -8,7 +8,6 @@ Whatever is refused, wherever, is answered with `{"message", "status"}`.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import secrets
@@ -24,6 +23,7 @@ from m1.api.rooms import ROOMS
 from m1.api.services import Services
 from m1.engine import Page
 from m1.errors import BadRequest, M1Error, MethodNotAllowed, NotFound, NotJson, Unavailable
+from m1.longwork import large_bodies
 from m1.server.audit import audited
 from m1.server.cors import allow_origin
 from m1.server.exchange import NO_CONTENT, ClientGone, Exchange, error_body
@@ -70,8 +70,6 @@ class App:
             pass
         except Exception as error:
             await _refuse(exchange, error)
-        finally:
-            exchange.end()
 
     async def _answer(self, exchange: Exchange) -> None:
         if exchange.is_late:
@@ -126,7 +124,7 @@ class App:
         most = self._max_body if endpoint.rights is not None else min(self._max_body, _PUBLIC_BODY)
         body = await exchange.body(most)
         if len(body) > _LARGE_BODY:
-            return await asyncio.to_thread(_read, endpoint, named, exchange.query, kind, body)
+            return await large_bodies.do(_read, endpoint, named, exchange.query, kind, body)
         return _read(endpoint, named, exchange.query, kind, body)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -29,6 +30,20 @@ class ClientGone(Exception):
     """The client left before the whole request was read or the whole answer sent."""
 
 
+class Presence:
+    """Whether the client of a request is still there, which may end before work on it begins."""
+
+    def __init__(self) -> None:
+        self.has_left = False
+        self.when_left: Callable[[], None] | None = None
+
+    def leave(self) -> None:
+        """Take note that the client has left, and tell who wants to know."""
+        self.has_left = True
+        if self.when_left is not None:
+            self.when_left()
+
+
 class Exchange:
     """A request, and the answer to it; header names are written in lower case."""
 
@@ -45,14 +60,7 @@ class Exchange:
         self._told = list(_ALWAYS_TOLD)
         self._receive = receive
         self._send = send
-        self._left = False
-        self._limit: asyncio.Timeout | None = None
-        self._when_left: list[Callable[[], None]] = scope["when_left"]
-        self._when_left.append(self._on_left)
-
-    def end(self) -> None:
-        """Be done: who was to be told that the client left no longer needs to be."""
-        self._when_left.clear()
+        self._client: Presence = scope["presence"]
 
     # --- the request ---
 
@@ -66,12 +74,12 @@ class Exchange:
         """Read the whole body; raises TooLarge, and ClientGone where it stops before its end."""
         said = int(self.header("content-length") or 0)
         chunks: list[bytes] = []
-        size, more = 0, True
+        size, more, torn = 0, True, False
         if said > most and self.header("expect"):  # who expects a go-ahead gets a no
             more = False
         while more:
             event = await self._receive()
-            self._left = event["type"] == "http.disconnect"
+            torn = event["type"] == "http.disconnect"
             chunk, more = event.get("body", b""), event.get("more_body", False)
             size += len(chunk)
             if size <= most:
@@ -81,29 +89,28 @@ class Exchange:
         if max(said, size) > most:
             self.set_header("connection", "close")
             raise TooLarge(f"the body is larger than {most} bytes")
-        if self._left:
+        if torn:
             raise ClientGone
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     @asynccontextmanager
     async def patience(self, seconds: float) -> AsyncIterator[None]:
         """Cut the block short after a time (Unavailable), or once the client left (ClientGone)."""
+        limit = asyncio.timeout(seconds)
         try:
-            async with asyncio.timeout(seconds) as self._limit:
+            async with limit:
+                self._client.when_left = partial(limit.reschedule, 0.0)
+                if self._client.has_left:
+                    raise ClientGone
                 yield
         except TimeoutError:
-            if self._left:
+            if self._client.has_left:
                 raise ClientGone from None
-            if self._limit is not None and self._limit.expired():
+            if limit.expired():
                 raise Unavailable(f"it took longer than {seconds:g} s: ask for less") from None
             raise
         finally:
-            self._limit = None
-
-    def _on_left(self) -> None:
-        self._left = True
-        if self._limit is not None:
-            self._limit.reschedule(0.0)
+            self._client.when_left = None
 
     # --- the answer ---
 
@@ -129,7 +136,7 @@ class Exchange:
         self.set_header("content-type", kind)
         await self._begin(200)
         async for chunk in chunks:
-            if self._left:
+            if self._client.has_left:
                 raise ClientGone
             await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
         await self._send({"type": "http.response.body", "body": b""})

@@ -18,7 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from m1.errors import BadRequest, HeadersTooLarge, M1Error, TooSlow, Unavailable, UrlTooLong
 from m1.server.app import App
-from m1.server.exchange import error_body
+from m1.server.exchange import Presence, error_body
 from m1.server.limits import LEAST_BYTES_A_SECOND, MAX_HEADERS, Limits
 
 _CROWDED = "there are too many connections: try again"
@@ -149,7 +149,7 @@ class Protocol(HttpToolsProtocol):
             self._expect_head()
         late = cast(App, self.app).ending
         self._is_receiving = not late
-        cast(Any, self.scope).update(late=late, when_left=[])
+        cast(Any, self.scope).update(late=late, presence=Presence())
 
     def on_url(self, url: bytes) -> None:
         """Take a piece of the URL."""
@@ -191,9 +191,8 @@ class Protocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell whoever works for the client that it has left."""
         super().connection_lost(exc)
-        if not self._is_idle:
-            for tell in cast(Any, self.cycle.scope)["when_left"]:
-                tell()
+        if self.cycle is not None:
+            cast(Any, self.cycle.scope)["presence"].leave()
 
     # --- refusing ---
 
