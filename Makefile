@@ -12,7 +12,7 @@ BESIDE := -n 3 --dist loadgroup --no-loadscope-reorder
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test torture check bench bench-http cluster fill docs lock sbom clean
+.PHONY: help serve test torture check bench bench-http attack cluster fill docs lock sbom clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -38,6 +38,9 @@ bench: $(VENV)/.tools ## compare with PostgreSQL and OpenSearch, side by side, a
 
 bench-http: $(VENV)/.tools ## measure updates and queries over HTTP by ourselves, as a table
 	@$(BIN)/python -m benchmarks.http $(ARGS)
+
+attack: $(VENV)/.tools ## ten minutes of attacks, and what eight normal clients notice of them
+	@$(BIN)/python -m benchmarks.attack $(ARGS)
 
 cluster: $(VENV)/.tools ## run three OpenSearch nodes and two servers over them, with lines to paste
 	@$(BIN)/python -m scripts.cluster $(ARGS)

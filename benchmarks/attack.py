@@ -86,6 +86,7 @@ async def _normal(port: int, token: str, items: int, seconds: float) -> Seen:
 
 async def _client(port: int, token: str, items: int, end: float, rng: Random, seen: Seen) -> None:
     """Ask and update by turns, on one connection, some fifty times a second."""
+    await asyncio.sleep(rng.random() * EVERY_SECONDS)  # not all at one moment
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     for number in count():
         if time.monotonic() > end:

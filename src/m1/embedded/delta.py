@@ -12,6 +12,7 @@ from __future__ import annotations
 import heapq
 from array import array
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -215,12 +216,10 @@ class Delta:
         for docid in range(len(self._ordered), len(self.ids)):
             self._ordered.add((self.ids[docid], docid))
         arranged: list[int] = []
-        for _, docid in self._ordered:
-            if docid in found:
-                arranged.append(docid)
-                if len(arranged) >= wanted:
-                    break
-        return np.array(arranged, np.uint32)
+        ordered = iter(self._ordered)
+        while len(arranged) < wanted and (some := list(islice(ordered, 2 * wanted))):
+            arranged += [docid for _, docid in some if docid in found]
+        return np.array(arranged[:wanted], np.uint32)
 
     def in_id_order(self, docids: Docids) -> Docids:
         """See Part."""

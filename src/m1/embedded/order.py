@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,6 +27,7 @@ from m1.embedded.part import Entry, Part, TextOrder
 from m1.query.plan import SortKey
 from m1.terms import SORTED_CHARACTERS
 
+_FIRST_BLOCK = 200
 _BLOCK = 2_000
 _TRIED_FIRST = 100
 
@@ -73,17 +75,22 @@ def _merged(runs: Sequence[_Run], start: int, end: int) -> Iterator[list[Place]]
     """Yield the places of runs merged, from the one numbered `start` up to `end`."""
     if len(runs) == 1:
         part, docids = runs[0]
-        for begin in range(start, end, _BLOCK):
-            entries = part.entries_of(docids[begin : min(begin + _BLOCK, end)])
+        for begin, stop in _stretches(start, end):
+            entries = part.entries_of(docids[begin:stop])
             yield [(seq, size) for _, seq, size in entries]
     elif sum(len(run.docids) for run in runs) <= _BLOCK:
         yield _block(runs, [0] * len(runs), [len(run.docids) for run in runs])[start:end]
     else:
         begins = _cut(runs, [0] * len(runs), start)
-        for begin in range(start, end, _BLOCK):
-            ends = _cut(runs, begins, min(begin + _BLOCK, end))
+        for _, stop in _stretches(start, end):
+            ends = _cut(runs, begins, stop)
             yield _block(runs, begins, ends)
             begins = ends
+
+
+def _stretches(start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Cut a page into stretches; the first, for which everybody waits, is a short one."""
+    return pairwise([start, *range(start + _FIRST_BLOCK, end, _BLOCK), end])
 
 
 def _block(runs: Sequence[_Run], begins: Sequence[int], ends: Sequence[int]) -> list[Place]:
