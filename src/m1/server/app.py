@@ -69,7 +69,8 @@ class App:
         except ClientGone:
             pass
         except Exception as error:
-            await _refuse(exchange, error)
+            with contextlib.suppress(ClientGone):
+                await _refuse(exchange, error)
 
     async def _answer(self, exchange: Exchange) -> None:
         if exchange.is_late:

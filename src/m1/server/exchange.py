@@ -125,7 +125,7 @@ class Exchange:
         if status != NO_CONTENT:
             self.set_header("content-length", str(len(body)))
         await self._begin(status)
-        await self._send({"type": "http.response.body", "body": body})
+        await self._tell({"type": "http.response.body", "body": body})
 
     async def stream(self, kind: str, chunks: AsyncIterator[bytes]) -> None:
         """Send an answer in chunks; raises ClientGone once nobody is there any more.
@@ -136,11 +136,20 @@ class Exchange:
         self.set_header("content-type", kind)
         await self._begin(200)
         async for chunk in chunks:
-            if self._client.has_left:
-                raise ClientGone
-            await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
-        await self._send({"type": "http.response.body", "body": b""})
+            await self._tell({"type": "http.response.body", "body": chunk, "more_body": True})
+        await self._tell({"type": "http.response.body", "body": b""})
 
     async def _begin(self, status: int) -> None:
         self.begun = True
-        await self._send({"type": "http.response.start", "status": status, "headers": self._told})
+        await self._tell({"type": "http.response.start", "status": status, "headers": self._told})
+
+    async def _tell(self, event: Event) -> None:
+        """Send, where somebody is there; raises ClientGone."""
+        if self._client.has_left:
+            raise ClientGone
+        try:
+            await self._send(event)
+        except RuntimeError:  # it left while we waited
+            if self._client.has_left:
+                raise ClientGone from None
+            raise

@@ -7,6 +7,7 @@ for those that take too long; a request costs no timer of its own.
 from __future__ import annotations
 
 import fcntl
+import re
 import sys
 import termios
 from http import HTTPStatus
@@ -22,6 +23,9 @@ from m1.server.exchange import Presence, error_body
 from m1.server.limits import LEAST_BYTES_A_SECOND, MAX_HEADERS, Limits
 
 _CROWDED = "there are too many connections: try again"
+_NO_UPGRADE = "Upgrade: this is a server of HTTP/1.1 alone, leave the header out"
+_UPGRADE = re.compile(rb"\r\n(?:upgrade|http2-settings):[^\r\n]*", re.IGNORECASE)
+_OF_BODIES = frozenset((b"content-length", b"transfer-encoding"))
 _BETWEEN_BYTES = 1_024
 """What stands between the parts of a head."""
 _LINGER_SECONDS = 1.0
@@ -35,6 +39,15 @@ class _Span(NamedTuple):
     bytes: int = 0
 
 
+def _without_upgrade(data: bytes) -> bytes:
+    """Leave out of the beginning of a head what a client offers to speak beside HTTP/1.1.
+
+    The parser would stop behind the head, and we are free to take no notice.
+    """
+    head, end, body = data.partition(b"\r\n\r\n")
+    return _UPGRADE.sub(b"", head) + end + body if b"pgrade" in head else data
+
+
 class Protocol(HttpToolsProtocol):
     """One connection."""
 
@@ -46,12 +59,17 @@ class Protocol(HttpToolsProtocol):
         self._is_receiving = False
         """Whether the head of a request that is not late has begun to come."""
         self._is_refused = False
+        self._is_last = False
+        """Whether what comes behind the present request is not looked at."""
+        self._presence = Presence()
         self._refusal: M1Error | None = None
         self._head: _Span | None = None
         self._body: _Span | None = None
         self._unsent: _Span | None = None
         self._taken = 0
         """How many bytes of the head, then of the body have come."""
+        self._between = 0
+        """How many came since the last of a body: of what frames it, and of trailers."""
 
     # --- what the server asks ---
 
@@ -90,7 +108,7 @@ class Protocol(HttpToolsProtocol):
         if seconds < self._limits.receive_seconds:
             return
         if self._taken - body.bytes < LEAST_BYTES_A_SECOND * seconds:
-            self._give_up(TooSlow("the body came too slowly"))
+            self.refuse(TooSlow("the body came too slowly"))
         else:
             self._body = _Span(now, self._taken)
 
@@ -115,6 +133,10 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """Begin to count its time; one too many is only heard out to be refused."""
         super().connection_made(transport)
+        if self.client is None:  # it is gone already
+            self._is_refused = True
+            transport.abort()
+            return
         over = len(self.connections) - self._limits.connections
         self.is_crowded = over > 0
         self._head = _Span(monotonic())
@@ -124,15 +146,18 @@ class Protocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what came; raises nothing."""
-        if self._is_refused:
+        if self._is_refused or self._is_last:
             return
         if self._head is None and self._body is None and self._is_idle:
             self._expect_head()
         if self._head is not None:
+            data = data if self._taken else _without_upgrade(data)
             self._taken += len(data)
+        self._between += len(data)
         super().data_received(data)
         most = 2 * self._limits.head + _BETWEEN_BYTES
-        if self._head is not None and self._taken > most and not self._is_refused:
+        long = self._taken if self._head else self._between if self._body else 0
+        if long > most and not self._is_refused:
             self.refuse(self._too_long())
 
     @property
@@ -149,7 +174,7 @@ class Protocol(HttpToolsProtocol):
             self._expect_head()
         late = cast(App, self.app).ending
         self._is_receiving = not late
-        cast(Any, self.scope).update(late=late, presence=Presence())
+        cast(Any, self.scope).update(late=late, presence=self._presence)
 
     def on_url(self, url: bytes) -> None:
         """Take a piece of the URL."""
@@ -158,7 +183,9 @@ class Protocol(HttpToolsProtocol):
             self._stop(self._too_long())
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header."""
+        """Take a header; what comes behind a body is none, whatever it is called."""
+        if self._head is None:
+            return
         super().on_header(name, value)
         if len(self.headers) > MAX_HEADERS:
             self._stop(HeadersTooLarge(f"there are more than {MAX_HEADERS} headers"))
@@ -169,14 +196,20 @@ class Protocol(HttpToolsProtocol):
             self._stop(self._too_long())
         if self.is_crowded:
             self._stop(Unavailable(_CROWDED))
+        upgrade = self.parser.should_upgrade()
+        if upgrade and not _OF_BODIES.isdisjoint(name for name, _ in self.headers):
+            self._stop(BadRequest(_NO_UPGRADE))  # its body would be read as a request
         super().on_headers_complete()
+        if upgrade:
+            self._is_last, self.cycle.keep_alive = True, False
         self._head, self._is_receiving = None, False
-        self._body, self._taken = _Span(monotonic()), 0
+        self._body, self._taken, self._between = _Span(monotonic()), 0, 0
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
         super().on_body(body)
         self._taken += len(body)
+        self._between = 0
 
     def on_message_complete(self) -> None:
         """All of the request is here."""
@@ -191,8 +224,7 @@ class Protocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell whoever works for the client that it has left."""
         super().connection_lost(exc)
-        if self.cycle is not None:
-            cast(Any, self.cycle.scope)["presence"].leave()
+        self._presence.leave()
 
     # --- refusing ---
 
@@ -211,18 +243,21 @@ class Protocol(HttpToolsProtocol):
         """Answer what cannot be parsed, or was not to be."""
         self.refuse(self._refusal or BadRequest(msg))
 
-    def _give_up(self, refusal: M1Error) -> None:
-        """Refuse where that can still be said."""
-        if self.cycle.response_started:
-            self.transport.abort()
-        else:
+    def refuse(self, refusal: M1Error) -> None:
+        """Say what is wrong, and end the connection: where the next request begins is unknown.
+
+        Requests before it are answered first, and then the end is all that is said.
+        """
+        self._is_refused, self._is_receiving = True, False
+        if self._body is None and not self._is_idle:
+            self.cycle.keep_alive = False
+            return
+        if self._body is not None:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-            self.refuse(refusal)
-
-    def refuse(self, refusal: M1Error) -> None:
-        """Say what is wrong, and end the connection: where the next request begins is unknown."""
-        self._is_refused, self._is_receiving = True, False
+            if self.cycle.response_started or self.pipeline:
+                self.transport.abort()
+                return
         status, wait = refusal.status, refusal.retry_after
         body = error_body(status, refusal.message)
         retry = "" if wait is None else f"retry-after: {wait}\r\n"
