@@ -28,7 +28,8 @@ SMUGGLED = b"GET /init HTTP/1.1\r\nHost: smuggled\r\n\r\n"
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[Server]:
     """A server behind a proxy that it trusts, whose log is ours."""
-    with serving(tmp_path, "--trusted-proxies", "127.0.0.0/8") as started:
+    flags = ("--trusted-proxies", "127.0.0.0/8", "--receive-seconds", "2")
+    with serving(tmp_path, *flags) as started:
         started.log_in()
         assert started.call("session/add", store="stash", shards=1, replicas=1).status == 204
         yield started

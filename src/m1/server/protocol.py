@@ -215,6 +215,8 @@ class Protocol(HttpToolsProtocol):
         """All of the request is here."""
         super().on_message_complete()
         self._body = None
+        if self._is_idle:  # it was answered before, and nobody else counts the time from here
+            self._expect_head()
 
     def resume_writing(self) -> None:
         """Most of what was written has been taken."""
