@@ -113,7 +113,7 @@ def issue_token(
 
 def caller_of(catalog: Catalog, token: str | None, address: str, now: int) -> Caller:
     """Tell who a token names; raises Unauthorized where it is not good here and now."""
-    if not token:
+    if not token or not catalog.secret:
         raise Unauthorized("a token is needed in the header m1-auth-token: get one from /auth")
     read = _verified(token, catalog.secret)
     user = catalog.users.get(read.user)
@@ -132,7 +132,10 @@ def _verified(token: str, secret: str) -> _Token:
     said, _, signature = token.partition(".")
     if not hmac.compare_digest(signature.encode(), _signature(secret, said).encode()):
         raise Unauthorized("the token is not one of this server's")
-    return _read_token(_unbase64(said))
+    try:
+        return _read_token(_unbase64(said))
+    except msgspec.MsgspecError as error:  # as of a version to come
+        raise Unauthorized("the token is not one of this server's") from error
 
 
 def _signature(secret: str, said: str) -> str:
@@ -193,16 +196,17 @@ class Passwords:
         TooManyLogins where too many failed before.
         """
         user = user[: _USER_NAME_LENGTH + 1]  # a longer one is nobody's, and not worth remembering
-        source = _source(address)
-        self._slow_down((user, source), now)
-        self._slow_down(("", source), now)
+        mine, ours = (user, _source(address)), ("", _source(address))
+        self._slow_down(mine, now)
+        self._slow_down(ours, now)
+        for who in (mine, ours):  # before we wait: many at once are as many as one by one
+            self._remember_failure(who, now)
         known = catalog.users.get(user)
         kept = await self._hash_of_nobody() if known is None else known.password
         if await self._beside(_matches, kept, password) and known is not None:
-            self._failures.pop((user, source), None)
+            self._failures.pop(mine, None)
+            self._forgive(ours, now)
             return
-        self._remember_failure((user, source), now)
-        self._remember_failure(("", source), now)
         raise Unauthorized("the user name or the password is wrong")
 
     async def _hash_of_nobody(self) -> str:
@@ -239,6 +243,14 @@ class Passwords:
         self._failures[who] = _Failures(count, now + delay)
         while len(self._failures) > _REMEMBERED:
             del self._failures[next(iter(self._failures))]
+
+    def _forgive(self, who: tuple[str, str], now: float) -> None:
+        """Take back what was remembered of a login that then succeeded."""
+        failures = self._failures.get(who)
+        if failures is not None:
+            count = failures.count - 1
+            free_at = failures.free_at if count >= _FREE_FAILURES else now
+            self._failures[who] = _Failures(count, free_at)
 
     def close(self) -> None:
         """Let go of the threads."""

@@ -50,6 +50,21 @@ def test_of_a_hundred_who_initialise_at_once_one_does(tmp_path: Path) -> None:
         assert found.keys() <= {409, 429}, found
 
 
+def test_of_many_new_passwords_at_once_one_ends_the_token_of_the_others(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        server.log_in()
+        mine: dict[str, Any] = {"username": "ada", "password": "password"}
+        assert server.call("user/add", **mine, rights="get").status == 204
+        token = server.call("auth", token="", **mine).text
+
+        def change(number: int) -> Reply:
+            return server.call("user/password", token=token, password=f"password {number}")
+
+        found = statuses(all_at_once(20, change))
+        assert found[204] == 1
+        assert found.keys() <= {204, 401, 429}, found
+
+
 def test_many_logins_at_once_hold_nobody_up(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         server.log_in()

@@ -14,6 +14,7 @@ import pytest
 from m1.api.rooms import endpoints
 from m1.server.log import formatter
 from tests.serving import Server, serving
+from tests.waiting import until
 
 AUDITED = re.compile(r"[0-9T:.-]+Z AUDIT (\{.*\})")
 NOT_AUDITED = {"session/update"}
@@ -82,6 +83,21 @@ def test_reads_updates_and_strangers_are_not_in_it(own: Server) -> None:
     own.call("user/list")
     own.call("session/drop", token="no.token", store="stash")
     assert audits(own) == before
+
+
+def test_strangers_cannot_fill_the_log(own: Server) -> None:
+    own.log_in()
+    before = own.logged()
+    for _ in range(300):
+        own.call("auth", token="", username="x", ttl=1)
+        own.call("init", token="", username="x", password="y" * 900)
+
+    def told_of_the_rest() -> bool:
+        own.call("auth", token="", username="x", ttl=1)
+        return "more refusals of strangers were not written" in own.logged()
+
+    until(told_of_the_rest, "the rest is passed over in silence")
+    assert 10 < own.logged().removeprefix(before).count("AUDIT") < 150
 
 
 def test_no_input_forges_a_line_or_fills_the_log(own: Server) -> None:

@@ -93,13 +93,13 @@ def test_init_from_elsewhere_needs_the_secret(tmp_path_factory: pytest.TempPathF
         refused(open_server.call("init", headers=away, **form), 403)
         assert open_server.call("init", **form).status == 204
     secret = directory / "secret"
-    secret.write_text("open sesame\n")
+    secret.write_text("open sesame, open\n")
     flags = ("--trusted-proxies", "127.0.0.0/8", "--init-secret-file", str(secret))
     with serving(directory / "two", *flags) as closed_server:
         refused(closed_server.call("init", **form), 403)
         refused(closed_server.call("init", secret="open", **form), 403)
         assert closed_server.call("init").text == "false"
-        reply = closed_server.call("init", headers=away, secret="open sesame", **form)
+        reply = closed_server.call("init", headers=away, secret="open sesame, open", **form)
         assert reply.status == 204
 
 

@@ -579,7 +579,7 @@ FIRST: dict[str, Any] = {"username": "root", "password": "a long password"}
 def test_with_an_init_secret_only_who_knows_it_makes_the_first_user(
     tmp_path: Path, way: str
 ) -> None:
-    (tmp_path / "secret").write_text("  the secret é\n")
+    (tmp_path / "secret").write_text("  the secret é of init\n")
     with _with_setting(tmp_path, way, "init-secret-file", f"{tmp_path}/secret") as server:
         wrongs: list[dict[str, Any]] = [{}, {"secret": ""}, {"secret": "the"}]
         for wrong in wrongs:
@@ -587,8 +587,8 @@ def test_with_an_init_secret_only_who_knows_it_makes_the_first_user(
             assert reply.status == 403
             assert "secret" in reply.json["message"]
         assert server.call("init").json is False
-        assert server.call("init", secret="the secret é", **FIRST).status == 204
-        assert server.call("init", secret="the secret é", **FIRST).status == 409
+        assert server.call("init", secret="the secret é of init", **FIRST).status == 204
+        assert server.call("init", secret="the secret é of init", **FIRST).status == 409
         assert server.call("auth", **FIRST).status == 200
 
 
@@ -601,11 +601,11 @@ def test_without_an_init_secret_another_machine_cannot_make_the_first_user(tmp_p
 
 
 def test_with_an_init_secret_another_machine_can_make_the_first_user(tmp_path: Path) -> None:
-    (tmp_path / "secret").write_text("the secret")
+    (tmp_path / "secret").write_text("the secret of init")
     flags = ("--trusted-proxies", "127.0.0.0/8", "--init-secret-file", f"{tmp_path}/secret")
     with serving(tmp_path, *flags) as server:
         elsewhere = {"X-Forwarded-For": "65.29.29.190"}
-        reply: Reply = server.call("init", headers=elsewhere, secret="the secret", **FIRST)
+        reply: Reply = server.call("init", headers=elsewhere, secret="the secret of init", **FIRST)
         assert reply.status == 204
 
 

@@ -12,6 +12,7 @@ from m1.access import (
     ANY_ADDRESS,
     Caller,
     Passwords,
+    _signature,
     caller_of,
     issue_token,
     new_epoch,
@@ -61,6 +62,14 @@ def test_each_single_changed_character_makes_a_token_bad() -> None:
         other = "A" if character != "A" else "B"
         with pytest.raises(Unauthorized):
             caller_of(CATALOG, token[:at] + other + token[at + 1 :], HERE, NOW)
+
+
+def test_before_there_is_a_secret_nobody_can_sign() -> None:
+    for said in ("e30", "aaaa", "WzFd"):
+        with pytest.raises(Unauthorized):
+            caller_of(Catalog(), f"{said}.{_signature('', said)}", HERE, NOW)
+    with pytest.raises(Unauthorized):
+        caller_of(CATALOG, f"e30.{_signature(CATALOG.secret, 'e30')}", HERE, NOW)
 
 
 @pytest.mark.parametrize("token", [None, "", ".", "x", "x.y", "\u00e9.\u00e9", "." * 1_000])
@@ -134,6 +143,35 @@ def test_sixty_guesses_an_hour_are_the_most() -> None:
             except TooManyLogins as refused:
                 now += refused.retry_after or 0
         assert guesses <= 60
+        passwords.close()
+
+    asyncio.run(story())
+
+
+def test_guesses_that_come_together_count_as_those_that_come_one_by_one() -> None:
+    async def story() -> None:
+        passwords = Passwords()
+        passwords._unknown = "not a hash"
+        guesses, now = 0, 0.0
+        while now < 3_600:
+            tried = [passwords.check(Catalog(), f"u{n}", "x", HERE, now) for n in range(32)]
+            ended = await asyncio.gather(*tried, return_exceptions=True)
+            guesses += sum(isinstance(each, Unauthorized) for each in ended)
+            waits = [each.retry_after or 0 for each in ended if isinstance(each, TooManyLogins)]
+            now += min(waits, default=0)
+        assert guesses <= 60
+        passwords.close()
+
+    asyncio.run(story())
+
+
+def test_logins_that_succeed_together_are_not_held_against_anybody() -> None:
+    async def story() -> None:
+        passwords = Passwords()
+        catalog = Catalog(users={"u": await passwords.new_user(CATALOG, "long enough", ())})
+        for now in range(4):
+            some = [passwords.check(catalog, "u", "long enough", HERE, now) for _ in range(9)]
+            await asyncio.gather(*some)
         passwords.close()
 
     asyncio.run(story())

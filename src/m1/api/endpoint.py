@@ -57,6 +57,17 @@ class Call:
     token: str | None = None
     caller: Caller | None = None
 
+    def check_still(self, catalog: Catalog) -> None:
+        """Raise Unauthorized where the caller has lost the token or a right since the call came.
+
+        Of changes that were asked for at once, one may end what the others were let by.
+        """
+        if self.caller is None:
+            return
+        now, then = (each.users.get(self.caller.user) for each in (catalog, self.catalog))
+        if now is None or then is None or (now.epoch, now.rights) != (then.epoch, then.rights):
+            raise Unauthorized("the token was revoked, or its rights changed: log in again")
+
 
 class Kind:
     """How a parameter is read; `name` is what help calls it."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from m1.access import check_user_name, new_epoch
 from m1.api.endpoint import Call, NameList, Secret, endpoint
 from m1.api.services import Services
-from m1.catalog import User
+from m1.catalog import Catalog, User
 from m1.errors import Conflict, NotFound, TooManyLogins
 
 
@@ -43,7 +45,7 @@ class UserApi:
         """
         check_user_name(username)
         user = await self._passwords.new_user(call.catalog, password, rights)
-        await self._catalog.change(lambda catalog: catalog.with_new_user(username, user))
+        await self._change(call, lambda catalog: catalog.with_new_user(username, user))
 
     @endpoint(
         "user/update",
@@ -53,7 +55,7 @@ class UserApi:
     )
     async def update(self, call: Call, username: str, rights: NameList) -> None:
         """Set the rights of a user, in place of those of before."""
-        await self._catalog.change(lambda catalog: catalog.with_user(username, rights=rights))
+        await self._change(call, lambda catalog: catalog.with_user(username, rights=rights))
 
     @endpoint(
         "user/password",
@@ -72,8 +74,8 @@ class UserApi:
             call.caller.require(("admin",))
         call.catalog.user(name)
         hashed = await self._passwords.hashed(call.catalog, password)
-        await self._catalog.change(
-            lambda catalog: catalog.with_user(name, password=hashed, epoch=new_epoch())
+        await self._change(
+            call, lambda catalog: catalog.with_user(name, password=hashed, epoch=new_epoch())
         )
 
     @endpoint(
@@ -84,7 +86,15 @@ class UserApi:
     )
     async def remove(self, call: Call, username: str) -> None:
         """Remove a user; every token of theirs ends."""
-        await self._catalog.change(lambda catalog: catalog.without_user(username))
+        await self._change(call, lambda catalog: catalog.without_user(username))
+
+    async def _change(self, call: Call, step: Callable[[Catalog], Catalog]) -> None:
+
+        def checked(catalog: Catalog) -> Catalog:
+            call.check_still(catalog)
+            return step(catalog)
+
+        await self._catalog.change(checked)
 
     @endpoint("user/list", verbs=("GET",), rights=("admin",))
     async def list(self, call: Call) -> list[UserInfo]:

@@ -28,6 +28,7 @@ from m1.values import (
 _DATE = re.compile(rf"(?P<base>NOW|{INSTANT.pattern})(?P<math>[+\-/].*)?", re.DOTALL)
 _PIECE = re.compile(r"[+\-/][^+\-/]*")
 _STEP = re.compile(r"(?:([+-])([0-9]+)|/)([A-Za-z]+)")
+_MAX_STEPS = 100
 _MAX_DIGITS = 12
 
 _MILLISECONDS = {
@@ -91,7 +92,10 @@ def read_end(text: str) -> End:
     base = None if found["base"] == "NOW" else instant_of(found["base"])
     if base is None and found["base"] != "NOW":
         return text
-    return Date(base, tuple(map(_step, _PIECE.findall(found["math"] or ""))))
+    pieces = _PIECE.findall(found["math"] or "")
+    if len(pieces) > _MAX_STEPS:
+        raise BadQuery(f"date math has more than {_MAX_STEPS} steps")
+    return Date(base, tuple(map(_step, pieces)))
 
 
 def _number(text: str) -> Number:

@@ -13,6 +13,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any
 
 from m1.access import caller_of
@@ -22,6 +23,7 @@ from m1.server.exchange import NO_CONTENT
 from m1.server.log import AUDIT
 
 _LONGEST = 1_000
+_STRANGERS_A_SECOND = 10
 _log = logging.getLogger("m1.audit")
 
 
@@ -30,6 +32,27 @@ class Entry:
     """What is to be written of a call; the parameters once they are read."""
 
     parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+class _Strangers:
+    """Refusals of those whom we do not know: some are written, more are counted."""
+
+    def __init__(self) -> None:
+        self._second = 0.0
+        self._count = 0
+
+    def may_be_written(self, now: float) -> bool:
+        """Tell whether there is room for one more in this second."""
+        if now - self._second >= 1:
+            over = self._count - _STRANGERS_A_SECOND
+            if over > 0:
+                _log.log(AUDIT, "%d more refusals of strangers were not written", over)
+            self._second, self._count = now, 0
+        self._count += 1
+        return self._count <= _STRANGERS_A_SECOND
+
+
+_strangers = _Strangers()
 
 
 @contextmanager
@@ -52,9 +75,12 @@ def audited(endpoint: Endpoint, call: Call) -> Iterator[Entry]:
 def _write(endpoint: Endpoint, call: Call, entry: Entry, status: int) -> None:
     if not endpoint.audited:
         return
+    user = _user(call)
+    if user is None and status >= 400 and not _strangers.may_be_written(monotonic()):
+        return
     said = {
         "call": endpoint.path,
-        "user": _user(call),
+        "user": user,
         "address": call.address,
         "parameters": {
             name: _shortened(value) for name, value in endpoint.sayable(entry.parameters).items()

@@ -34,6 +34,7 @@ from m1.server.settings import Settings
 from m1.server.tls import Certificate
 
 _GRACE_SECONDS = 30
+_LEAST_SECRET = 16
 _LOOK_SECONDS = 0.02
 _SWEEP_SECONDS = 1.0
 _TOLD_SECONDS = 10.0
@@ -128,8 +129,11 @@ def _secret(file: Path | None) -> str | None:
         secret = file.read_text().strip()
     except (OSError, UnicodeError) as error:
         raise StartError(f"--init-secret-file {file}: it cannot be read: {error}") from None
-    if not secret:
-        raise StartError(f"--init-secret-file {file}: the file is empty")
+    if len(secret) < _LEAST_SECRET:
+        raise StartError(
+            f"--init-secret-file {file}: at least {_LEAST_SECRET} characters are needed, since it "
+            "can be guessed at as fast as the network is; try: openssl rand -hex 16"
+        )
     return secret
 
 
