@@ -16,7 +16,7 @@ from m1 import __version__
 from m1.client import Answer, call
 from m1.environments import Environments
 from m1.errors import Failure, M1Error, Misuse, Unauthorized
-from m1.pretty import Pretty
+from m1.pretty import Pretty, visible
 
 _USAGE = """\
 m1 <environment> <endpoint> [-parameter value ...]   call an endpoint
@@ -50,7 +50,7 @@ def main() -> int:
     try:
         return _run(sys.argv[1:])
     except M1Error as error:
-        print(f"m1: {error.status} {error.message}", file=sys.stderr)
+        print(f"m1: {error.status} {visible(error.message)}", file=sys.stderr)
         return 1
     except Failure as error:
         print(f"m1: {error}", file=sys.stderr)
@@ -143,21 +143,22 @@ def _call(name: str, endpoint: str, parameters: dict[str, str]) -> None:
 def _print(answer: Answer) -> None:
     if sys.stdout.isatty() and answer.content_type.startswith("application/json"):
         return _print_pretty(answer)
+    if sys.stdout.isatty():
+        print(visible(b"".join(answer.body).decode(errors="replace")))
+        return None
     for chunk in answer.body:
         sys.stdout.buffer.write(chunk)
         sys.stdout.buffer.flush()
-    if sys.stdout.isatty():
-        print()
     return None
 
 
 def _print_pretty(answer: Answer) -> None:
     import codecs
 
-    decoder, pretty = codecs.getincrementaldecoder("utf-8")(), Pretty()
+    decoder, pretty = codecs.getincrementaldecoder("utf-8")("replace"), Pretty()
     try:
         for chunk in answer.body:
-            print(pretty.feed(decoder.decode(chunk)), end="", flush=True)
+            print(visible(pretty.feed(decoder.decode(chunk))), end="", flush=True)
     finally:
         print(pretty.end(), end="", flush=True)
 

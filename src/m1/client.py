@@ -17,6 +17,7 @@ from m1.environments import Environment
 from m1.errors import M1Error, Misuse, NoConnection, from_status
 
 _CONNECT_SECONDS = 10
+_MOST_OF_A_REFUSAL = 64 * 1024
 _READ_BYTES = 64 * 1024
 
 
@@ -51,8 +52,10 @@ def call(
             raise _refusal(response)
     except (OSError, http.client.HTTPException) as error:
         raise NoConnection(f"cannot reach {environment.url}: {_reason(error)}") from None
-    count = int(response.getheader("m1-count", "0"))
-    return Answer(response.getheader("Content-Type", ""), count, _body(response))
+    count = response.getheader("m1-count", "0")
+    if not (count.isascii() and count.isdigit() and len(count) < 19):
+        raise NoConnection(f"{environment.url} is no server of ours: m1-count is {count[:40]!r}")
+    return Answer(response.getheader("Content-Type", ""), int(count), _body(response))
 
 
 def _send(
@@ -99,13 +102,14 @@ def _connected(address: str) -> tuple[http.client.HTTPConnection, str]:
 
 
 def _refusal(response: http.client.HTTPResponse) -> M1Error:
-    text = response.read()
+    text = response.read(_MOST_OF_A_REFUSAL)
     try:
-        message = json.loads(text)["message"]
-    except (ValueError, KeyError, TypeError):
+        message = str(json.loads(text)["message"])
+    except (ValueError, KeyError, TypeError, RecursionError):
         message = text.decode(errors="replace").strip()[:500] or response.reason
     wait = response.getheader("Retry-After", "")
-    return from_status(response.status, message, int(wait) if wait.isdecimal() else None)
+    is_short = wait.isdecimal() and len(wait) < 10
+    return from_status(response.status, message, int(wait) if is_short else None)
 
 
 def _body(response: http.client.HTTPResponse) -> Iterator[bytes]:

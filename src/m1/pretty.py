@@ -1,4 +1,4 @@
-"""JSON made readable as it streams by, without ever having all of it."""
+"""Answers made readable: JSON with line breaks as it streams by, and nothing a terminal obeys."""
 
 from __future__ import annotations
 
@@ -6,6 +6,12 @@ import re
 
 _OUTSIDE = re.compile(r'\s++|[{}\[\],:"]|[^\s"{}\[\],:]++')
 _INSIDE = re.compile(r'(?:[^"\\]++|\\.)*+', re.DOTALL)
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def visible(text: str) -> str:
+    """Write what a terminal would obey instead of showing it as JSON escapes."""
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 class Pretty:

@@ -113,6 +113,20 @@ def test_others_are_answered_meanwhile(impatient: Server) -> None:
     assert pings[0].worst < OTHERS_WAIT
 
 
+def test_long_texts_and_long_lists_hold_nobody_up(tmp_path: Path, rand: random.Random) -> None:
+    with serving(tmp_path, "--query-seconds", "5") as server:
+        server.log_in()
+        store, long = fresh(server), ["".join(rand.choices("ab", k=7_000)) for _ in range(15)]
+        upsert(server, store, *(session(n, v=text) for n, text in enumerate(long)))
+        upsert(server, store, *(session(f"w{n}", w=list(range(n, 10**6, 5))) for n in range(5)))
+        with pinging(port_of(server)) as pings:
+            for q in ("v:/.*a.{900}/", "v:*a" + "?" * 900, f"v:{long[0][:-1]}b~2", "w:5"):
+                assert asked(server, q, store).status == 200
+            refused(asked(server, "v:/.*(" + ".?" * 300 + "){30}c/", store), 503)
+        print(pings[0])  # noqa: T201
+        assert pings[0].worst < OTHERS_WAIT
+
+
 def test_a_value_is_never_read_as_part_of_a_query(server: Server, rand: random.Random) -> None:
     store, alphabet = fresh(server), '"\\*?~^/[]{}():+-!&| abAND\u00e9\u4e2d\U0001f600<>=TO'
     values = {"".join(rand.choices(alphabet, k=rand.randrange(1, 9))) for _ in range(500)}

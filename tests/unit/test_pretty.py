@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from m1.pretty import Pretty
+from m1.pretty import Pretty, visible
 
 _TEXTS = st.text() | st.text(alphabet='"\\{}[],: \n\tab1é€😀')
 _JSON: st.SearchStrategy[Any] = st.recursive(
@@ -131,3 +131,8 @@ def test_time_grows_with_the_length_of_a_text_and_not_with_its_square(pieces: in
     short = max(seconds(2_000), 0.0005)
     long = seconds(20_000)
     assert long < 40 * short, f"{long:.3f} s for ten times the text that took {short:.4f} s"
+
+
+def test_what_a_terminal_would_obey_is_shown() -> None:
+    shown = visible('{"a": "\x1b]0;x\x07\x9b2J\u202e\x7f\r"}\n\té')
+    assert shown == '{"a": "\\u001b]0;x\\u0007\\u009b2J\\u202e\\u007f\\u000d"}\n\té'

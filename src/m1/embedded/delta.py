@@ -21,7 +21,7 @@ from sortedcontainers import SortedList
 
 from m1.embedded.bitmaps import Docids
 from m1.embedded.columns import Column, Pairs
-from m1.embedded.matching import TEXTS_AT_ONCE, Pattern, matcher, pieces
+from m1.embedded.matching import Pattern, matcher, pieces_of_texts
 from m1.embedded.part import Entry, TextOrder
 from m1.terms import SORTED_CHARACTERS, Flat, Shape, leaf_of
 from m1.values import Scalar
@@ -45,17 +45,27 @@ class DeltaTerms:
         self._postings: list[int | array[int]] = []
         self._texts = Column(np.uint32)
         self._looked_at = 0
+        self._within = 0
 
     def look_at(
         self, path: str, shapes: Sequence[Shape], values: Sequence[Values], most: int
     ) -> bool:
-        """Take in what came since the last look, of so many items; True where more are left."""
-        end = min(len(shapes), self._looked_at + most)
-        for docid in range(self._looked_at, end):
-            for place in shapes[docid].places.get(path, ()):
+        """Take in what came since the last look, so many items or values; True where more are left.
+
+        An item may have millions of values there, so that it is taken in piece by piece.
+        """
+        docid, within = self._looked_at, self._within
+        while docid < len(shapes) and most > 0:
+            places = shapes[docid].places.get(path, ())
+            some = places[within : within + most] if within or len(places) > most else places
+            for place in some:
                 self._add(docid, values[docid][place])
-        self._looked_at = end
-        return end < len(shapes)
+            most -= max(len(some), 1)
+            within += len(some)
+            if within == len(places):
+                docid, within = docid + 1, 0
+        self._looked_at, self._within = docid, within
+        return docid < len(shapes)
 
     def _add(self, docid: int, value: Scalar) -> None:
         text, number, instant = leaf_of(value)
@@ -106,7 +116,11 @@ class DeltaTerms:
     def matching(self, pattern: Pattern) -> Iterator[Sequence[int]]:
         """See Terms; texts that come meanwhile are left out."""
         matches, words = matcher(pattern), self.words
-        for some in pieces(len(words), TEXTS_AT_ONCE):
+
+        def length_of(some: range) -> int:
+            return sum(map(len, words[some.start : some.stop]))
+
+        for some in pieces_of_texts(len(words), length_of):
             yield [n for n in some if matches(words[n])]
 
     def having(self, numbers: Sequence[int]) -> BitMap:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from pyroaring import BitMap
 
-from m1.embedded.matching import Pattern, pieces
+from m1.embedded.matching import Pattern, is_heavy, pieces
 from m1.embedded.part import Part
 from m1.embedded.part import Terms as PartTerms
-from m1.longwork import Slices
+from m1.longwork import Aside, Slices
 from m1.query.plan import (
     All,
     And,
@@ -35,6 +35,7 @@ from m1.query.plan import (
 )
 
 _TERMS_AT_ONCE = 200
+_patterns = Aside("patterns")
 
 
 def paths_of(plan: Plan) -> Iterator[str]:
@@ -138,7 +139,12 @@ class _Search:
 
     async def _matching(self, terms: PartTerms, pattern: Pattern) -> BitMap:
         numbers: list[int] = []
-        for some in terms.matching(pattern):
+        found = terms.matching(pattern)
+        if is_heavy(pattern):
+            while (some := await _patterns.do(next, found, None)) is not None:
+                numbers += some
+            return terms.having(numbers)
+        for some in found:
             numbers += some
             if self.slices.are_due:
                 await self.slices.rest()

@@ -25,7 +25,7 @@ from pyroaring import BitMap
 
 from m1.embedded.bitmaps import Ascending, Docids, bitmap_of
 from m1.embedded.columns import Number, Pairs
-from m1.embedded.matching import TEXTS_AT_ONCE, Pattern, matcher, pieces
+from m1.embedded.matching import Pattern, matcher, pieces, pieces_of_texts
 from m1.embedded.part import Entry, TextOrder
 from m1.embedded.sections import Section, SectionFile
 from m1.query.plan import Hole, Wildcard
@@ -98,6 +98,10 @@ class Texts(Sequence[bytes]):
 
     def __iter__(self) -> Iterator[bytes]:
         return self.stretch(range(len(self)))
+
+    def length_of(self, numbers: range) -> int:
+        """Give the bytes of the texts of numbers that follow each other."""
+        return self._begin(numbers.stop) - self._begin(numbers.start)
 
     def stretch(self, numbers: range) -> Iterator[bytes]:
         """Yield the texts of numbers that follow each other."""
@@ -252,7 +256,7 @@ class SegmentTerms:
                 yield from self.texts.holding(middle.encode())
             case _:
                 matches, texts = matcher(pattern), self.texts
-                for some in pieces(len(texts), TEXTS_AT_ONCE):
+                for some in pieces_of_texts(len(texts), texts.length_of):
                     named = zip(some, texts.stretch(some), strict=True)
                     yield [number for number, text in named if matches(text.decode())]
 
