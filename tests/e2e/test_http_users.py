@@ -228,7 +228,13 @@ def test_only_the_word_of_a_trusted_proxy_counts(own: Server) -> None:
     assert seen("127.0.0.2", "1.2.3.4, 5.6.7.8, 10.1.1.1") == "5.6.7.8"
     assert seen("127.0.0.2", "2001:DB8:0::1") == "2001:db8::1"
     assert seen("127.0.0.2", "::ffff:1.2.3.4") == "1.2.3.4"
-    assert seen("127.0.0.2", "1.2.3.4, rubbish") == "127.0.0.2"
+    for with_port in ("1.2.3.4:80", '"1.2.3.4"', '"1.2.3.4:80"'):
+        assert seen("127.0.0.2", with_port) == "1.2.3.4"
+    for with_port in ("[2001:db8::1]", "[2001:db8::1]:443", '"[2001:db8::1]:443"'):
+        assert seen("127.0.0.2", with_port) == "2001:db8::1"
+    for rubbish in ("1.2.3.4, rubbish", "unknown", "1.2.3.4:x", "[", "1.2.3.4.5"):
+        more = ("-H", f"X-Forwarded-For: {rubbish}", "--interface", "127.0.0.2")
+        assert "X-Forwarded-For" in refused(curl(own, "user/list", *more), 400)
 
 
 def test_a_change_survives_a_restart(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Sequence
 
 from m1.access import normal_address
 from m1.errors import BadRequest
 from m1.server.exchange import Exchange
+
+_HOP = re.compile(r'"?(?:\[(?P<six>[^\]]+)\]|(?P<four>[0-9.]+))(?::[0-9]+)?"?')
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -22,17 +25,15 @@ class Peers:
         """Give the address of the caller, in its usual form.
 
         That is the peer of the socket. Where the peer is a trusted proxy, it is the last
-        address in `X-Forwarded-For` that is no trusted proxy itself.
+        address in `X-Forwarded-For` that is no trusted proxy itself. Raises BadRequest where a
+        proxy vouches for what is no address: whose call it is would be guessed.
         """
         address = normal_address(exchange.peer)
         if not self._proxies or not self._trusted(address):
             return address
         forwarded = exchange.header("x-forwarded-for") or ""
         for hop in reversed([hop.strip() for hop in forwarded.split(",") if hop.strip()]):
-            try:
-                address = normal_address(hop)
-            except BadRequest:
-                return address
+            address = _address_in(hop)
             if not self._trusted(address):
                 return address
         return address
@@ -40,3 +41,12 @@ class Peers:
     def _trusted(self, address: str) -> bool:
         parsed = ipaddress.ip_address(address)
         return any(parsed in network for network in self._proxies)
+
+
+def _address_in(hop: str) -> str:
+    """Give the address in a hop, which some proxies quote, or write with a port behind it."""
+    found = _HOP.fullmatch(hop)
+    try:
+        return normal_address(found["six"] or found["four"] if found else hop)
+    except BadRequest:
+        raise BadRequest(f"X-Forwarded-For: {hop[:60]!r} is not an address") from None
