@@ -236,6 +236,25 @@ def test_a_second_server_on_the_same_data_ends_at_once(tmp_path: Path) -> None:
         assert server.call("session/list").status == 200
 
 
+@pytest.mark.parametrize("name", ["items.db", "items.db-wal", "lock", "room"])
+def test_a_file_that_is_a_link_is_named(tmp_path: Path, name: str) -> None:
+    """Two servers on one file by two directories would each have a lock of their own."""
+    with serving(tmp_path) as server:
+        add_stash(server)
+        other = tmp_path / "other" / "data"
+        other.mkdir(parents=True)
+        (other / name).symlink_to(tmp_path / "data" / name)
+        code, message = refusal(other.parent)
+        assert (code, "symbolic link" in message) == (2, True)
+        assert (tmp_path / "data" / "room").stat().st_size > 0
+    linked = tmp_path / "linked"
+    linked.mkdir()
+    (linked / "data").symlink_to(tmp_path / "data")
+    with serving(linked) as server:
+        server.log_in()
+        assert server.call("session/list").json
+
+
 def test_after_a_crash_the_data_is_free_again(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         add_stash(server)

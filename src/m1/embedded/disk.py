@@ -35,6 +35,7 @@ FORMAT = 1
 
 _APPLICATION_ID = 0x6D31_5353  # "m1SS", shown by file(1) and checked before anything is written
 FILE = "items.db"
+_LOCK = "lock"
 SIDES = ("-wal", "-shm")
 """What the files that SQLite keeps beside it are called after it."""
 INDEX = "index"
@@ -380,11 +381,17 @@ def _room_in(directory: Path) -> room.Room:
 
 def lock(directory: Path) -> IO[bytes]:
     """Make the directory ours alone: another server on it would tear the data apart."""
+    for name in (FILE, *(FILE + side for side in SIDES), _LOCK, room.FILE):
+        if (directory / name).is_symlink():
+            raise StartError(
+                f"{directory / name} is a symbolic link: link the whole directory instead, so that "
+                "its lock goes with it"
+            )
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not any(directory.iterdir()) or (directory / FILE).exists():
             directory.chmod(0o700)  # it is ours: nobody else's rights depend on it
-        handle = open(os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600), "wb")  # noqa: SIM115
+        handle = open(os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT, 0o600), "wb")  # noqa: SIM115
     except OSError as error:
         raise StartError(f"cannot use the data directory {directory}: {error.strerror}") from error
     try:
