@@ -79,7 +79,7 @@ def test_many_logins_at_once_hold_nobody_up(tmp_path: Path) -> None:
         assert found.keys() <= {200, 429}
         assert found[200] > 2
         assert all("retry-after" in reply.headers for reply in replies if reply.status == 429)
-        assert pings[0].worst < 500
+        assert pings[0].worst < 1_000
 
 
 def test_administering_beside_updates_and_streams_breaks_nothing(
@@ -163,7 +163,7 @@ def test_a_hundred_thousand_fields_are_refused_soon(server: Server) -> None:
         post(server, "session/query", json.dumps(dict.fromkeys(map(str, range(100_000)))).encode()),
         400,
     )
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 10
 
 
 # --- names ---

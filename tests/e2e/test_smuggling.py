@@ -99,7 +99,7 @@ def test_a_trailer_without_an_end_is_refused(own: Server) -> None:
             plug.send(b"a" * 2**16)
         assert plug.status() in (405, 431, None)
     assert resident(own.process.pid) - before < 16 * 2**20
-    assert pings[0].worst < 200
+    assert pings[0].worst < 1_000
 
 
 def test_rubbish_behind_a_request_does_not_undo_its_answer(own: Server) -> None:
