@@ -262,18 +262,16 @@ def _attack_from_here(port: int, token: str, names: Sequence[str], seconds: floa
 
 def measure(server: Server, items: int, names: Sequence[str], seconds: float) -> list[str]:
     """Run the three parts; gives the lines to print."""
-    port, token = int(server.url.rpartition(":")[2]), server.token
-    lines, parts = [], {}
-    memory = {"at the start": 0}
+    port, token = server.port, server.token
+    attacker = multiprocessing.Process(target=_attack_from_here, args=(port, token, names, seconds))
+    parts: dict[str, Seen] = {}
+    memory: dict[str, int] = {}
     for part, lasts in (
         ("warming", 5.0),
         ("alone", CALM_SECONDS),
         ("attacked", seconds),
         ("after", CALM_SECONDS),
     ):
-        attacker = multiprocessing.Process(
-            target=_attack_from_here, args=(port, token, names, seconds)
-        )
         if part == "attacked":
             memory["at the start"] = resident(server.process.pid)
             attacker.start()
@@ -284,7 +282,7 @@ def measure(server: Server, items: int, names: Sequence[str], seconds: float) ->
             memory["at its end"] = resident(server.process.pid)
             time.sleep(SETTLING_SECONDS)
     memory["afterwards"] = resident(server.process.pid)
-    lines += [f"{part:>9}: {parts[part]}" for part in ("alone", "attacked", "after")]
+    lines = [f"{part:>9}: {parts[part]}" for part in ("alone", "attacked", "after")]
     ratio = parts["attacked"].p99_ms / parts["alone"].p99_ms
     lines.append(f"the p99 beside the attack is {ratio:.1f} times that alone (2 are aimed at)")
     lines.append(

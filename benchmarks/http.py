@@ -21,7 +21,7 @@ from random import Random
 from statistics import median, quantiles
 from time import perf_counter
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from benchmarks.load import FORM, JSON, Run, form, post, run
 from benchmarks.machine import machine, on_disk, processor_seconds, resident, sync_times, versions
@@ -52,7 +52,7 @@ class Bench:
         self.rows: list[Row] = []
         self._rng = Random(2002)
         self._revision = 0
-        self.port = _port(server)
+        self.port = server.port
 
     def say(self, text: str) -> None:
         """Tell whoever waits how far it is."""
@@ -186,7 +186,7 @@ class Bench:
         self.server.stop()
         begun = perf_counter()
         again = serving.Server(self.data, home=self.server.home)
-        again.token, self.server, self.port = self.server.token, again, _port(again)
+        again.token, self.server, self.port = self.server.token, again, again.port
         if self._answer(asked) != before:
             raise RuntimeError("the answer is another one after the restart")
         took = perf_counter() - begun
@@ -209,12 +209,6 @@ def _json(value: object) -> str:
 
 def _cut(numbers: list[int], size: int) -> Iterator[list[int]]:
     return (numbers[begin : begin + size] for begin in range(0, len(numbers), size))
-
-
-def _port(server: serving.Server) -> int:
-    port = urlsplit(server.url).port
-    assert port is not None
-    return port
 
 
 def measure(scratch: Path, items: int, clients: int) -> list[Row]:

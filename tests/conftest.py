@@ -88,6 +88,5 @@ def rand() -> random.Random:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with the user admin and the store stash, shared by many tests."""
     with serving(tmp_path_factory.mktemp("server")) as started:
-        started.log_in()
-        assert started.call("session/add", store="stash", shards=1, replicas=1).status == 204
+        started.add_stash()
         yield started

@@ -111,6 +111,18 @@ class Server:
         assert self.call("init", username="admin", password="password").status in (204, 409)
         self.token = self.call("auth", username="admin", password="password").text
 
+    def add_stash(self) -> None:
+        """Log in, and make the store stash."""
+        self.log_in()
+        assert self.call("session/add", store="stash", shards=1, replicas=1).status == 204
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        port = urllib.parse.urlsplit(self.url).port
+        assert port is not None
+        return port
+
     def kill(self) -> None:
         """End it as a crash would."""
         self.process.kill()

@@ -18,7 +18,6 @@ import pytest
 
 from benchmarks.ping import pinging
 from tests.e2e.curl import fresh, ids, post, refused, session, upsert
-from tests.e2e.test_resources import port_of
 from tests.serving import Reply, Server, serving
 
 FORM = "application/x-www-form-urlencoded"
@@ -72,7 +71,7 @@ def test_many_logins_at_once_hold_nobody_up(tmp_path: Path) -> None:
         def log_in(number: int) -> Reply:
             return server.call("auth", username="admin", password="password")
 
-        with pinging(port_of(server)) as pings:
+        with pinging(server.port) as pings:
             replies = all_at_once(200, log_in)
         found = statuses(replies)
         print(found, pings[0])  # noqa: T201

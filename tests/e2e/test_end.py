@@ -96,8 +96,7 @@ def finish_all(own: Server, streams: Sequence[Reader]) -> None:
 
 def test_what_begins_too_late_does_not_hold_it_up(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
-        server.log_in()
-        assert server.call("session/add", store="stash", shards=1, replicas=1).status == 204
+        server.add_stash()
         begun = Begun(server, 0)
         server.call("ping")  # what was sent before it has arrived
         server.process.send_signal(signal.SIGTERM)

@@ -46,8 +46,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with the database, that believes a proxy on this machine."""
     flags = ("--geo", str(DATABASE), "--trusted-proxies", "127.0.0.0/8")
     with serving(tmp_path_factory.mktemp("geo"), *flags) as started:
-        started.log_in()
-        assert started.call("session/add", store="stash", shards=1, replicas=1).status == 204
+        started.add_stash()
         yield started
 
 

@@ -11,10 +11,10 @@ from urllib.parse import urlencode
 
 import pytest
 
+from benchmarks.machine import processor_seconds
 from benchmarks.ping import pinging
 from tests.e2e.curl import fresh, refused, session, upsert
 from tests.e2e.plug import Plug, head
-from tests.e2e.test_resources import port_of
 from tests.serving import Reply, Server, serving
 from tests.waiting import until
 
@@ -40,8 +40,7 @@ def impatient(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> Ite
     """A server with many texts at `v`, that gives a query five seconds."""
     flags = ("--query-seconds", f"{PATIENCE}")
     with serving(tmp_path_factory.mktemp("impatient"), *flags) as started:
-        started.log_in()
-        assert started.call("session/add", store="stash", shards=1, replicas=1).status == 204
+        started.add_stash()
         upsert(started, "stash", *(session(n, v=text) for n, text in enumerate(texts)))
         assert started.call("session/query", store="stash", q="v:0*").status == 200
         yield started
@@ -102,7 +101,7 @@ def test_it_is_answered_or_refused_soon(impatient: Server, q: str, status: int) 
 
 
 def test_others_are_answered_meanwhile(impatient: Server) -> None:
-    with pinging(port_of(impatient)) as pings:
+    with pinging(impatient.port) as pings:
         for q in (
             "v:(" + " ".join(f"a{n}" for n in range(TERMS)) + ")",
             " AND ".join(f"v:[0{n} TO zz]" for n in range(MOST_PATTERNS)),
@@ -119,7 +118,7 @@ def test_long_texts_and_long_lists_hold_nobody_up(tmp_path: Path, rand: random.R
         store, long = fresh(server), ["".join(rand.choices("ab", k=7_000)) for _ in range(15)]
         upsert(server, store, *(session(n, v=text) for n, text in enumerate(long)))
         upsert(server, store, *(session(f"w{n}", w=list(range(n, 10**6, 5))) for n in range(5)))
-        with pinging(port_of(server)) as pings:
+        with pinging(server.port) as pings:
             for q in ("v:/.*a.{900}/", "v:*a" + "?" * 900, f"v:{long[0][:-1]}b~2", "w:5"):
                 assert asked(server, q, store).status == 200
             refused(asked(server, "v:/.*(" + ".?" * 300 + "){30}c/", store), 503)
@@ -150,8 +149,7 @@ def test_a_query_that_takes_too_long_is_a_503(impatient: Server) -> None:
 
 def test_the_work_stops_once_the_caller_has_left(tmp_path: Path, texts: list[str]) -> None:
     with serving(tmp_path) as server:
-        server.log_in()
-        assert server.call("session/add", store="stash", shards=1, replicas=1).status == 204
+        server.add_stash()
         upsert(server, "stash", *(session(n, v=text) for n, text in enumerate(texts)))
         body = urlencode({"store": "stash", "q": patterns()}).encode()
         request = head(server, "session/query", len(body)) + body
@@ -169,12 +167,6 @@ def test_the_work_stops_once_the_caller_has_left(tmp_path: Path, texts: list[str
 
 def is_idle(server: Server) -> bool:
     """Look for a moment at whether the server works."""
-    before = processor_seconds(server)
+    before = processor_seconds(server.process.pid)
     time.sleep(0.2)
-    return processor_seconds(server) - before < 0.05
-
-
-def processor_seconds(server: Server) -> float:
-    """Tell how much of a processor the server has used."""
-    fields = Path(f"/proc/{server.process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / 100
+    return processor_seconds(server.process.pid) - before < 0.05

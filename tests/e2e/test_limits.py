@@ -30,8 +30,7 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     flags = ["--receive-seconds", f"{LIMIT}", "--send-seconds", f"{LIMIT}"]
     flags += ["--max-connections", f"{CONNECTIONS}", "--max-head", f"{HEAD}"]
     with serving(tmp_path_factory.mktemp("strict"), *flags) as started:
-        started.log_in()
-        assert started.call("session/add", store="stash", shards=1, replicas=1).status == 204
+        started.add_stash()
         yield started
 
 
@@ -204,8 +203,7 @@ def test_one_connection_too_many_is_a_503_at_once(strict: Server) -> None:
 def test_with_few_descriptors_many_connections_do_no_harm(tmp_path: Path) -> None:
     server = Server(tmp_path / "data", home=tmp_path / "home", program="tests.e2e.few_files")
     try:
-        server.log_in()
-        assert server.call("session/add", store="stash", shards=1, replicas=1).status == 204
+        server.add_stash()
         with ExitStack() as stack:
             plugs = [stack.enter_context(Plug(server)) for _ in range(300)]
             for each in plugs:

@@ -7,7 +7,6 @@ import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -30,8 +29,7 @@ LOG_BYTES = 14 * MIB
 def own(tmp_path: Path) -> Iterator[Server]:
     """A server of our own with an empty store, since we look into its process and its files."""
     with serving(tmp_path) as started:
-        started.log_in()
-        assert started.call("session/add", store="stash", shards=1, replicas=1).status == 204
+        started.add_stash()
         yield started
 
 
@@ -45,14 +43,7 @@ def upsert(server: Server, batches: Iterator[list[dict[str, object]]], clients: 
         )
         for batch in batches
     )
-    return run(port_of(server), requests, clients, seconds=3_600)
-
-
-def port_of(server: Server) -> int:
-    """Give the server's port."""
-    port = urlsplit(server.url).port
-    assert port is not None
-    return port
+    return run(server.port, requests, clients, seconds=3_600)
 
 
 def test_a_fast_reader_among_stalled_ones_costs_little(own: Server) -> None:
@@ -64,10 +55,10 @@ def test_a_fast_reader_among_stalled_ones_costs_little(own: Server) -> None:
         readers = [stack.enter_context(Reader(own, "stash", rows=count)) for _ in range(STALLED)]
         for reader in readers:
             reader.take(1_000)
-        with pinging(port_of(own)) as pings:
+        with pinging(own.port) as pings:
             lines = {"store": "stash", "q": "*", "rows": count}
             asked = post("session/query", own.token, form(**lines), accept=b"application/x-ndjson")
-            assert run(port_of(own), [asked]).last.count(b"\n") == count
+            assert run(own.port, [asked]).last.count(b"\n") == count
         taken = peak_bytes(own) - before
     print(  # noqa: T201
         f"{taken / MIB:.0f} MiB for {STALLED} stalled readers and a fast one; {pings[0]}"

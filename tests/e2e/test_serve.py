@@ -114,12 +114,6 @@ def put(server: Server, *items: dict[str, Any]) -> None:
     assert reply.status == 204, reply.text
 
 
-def add_stash(server: Server) -> None:
-    """Log in and make the store stash."""
-    server.log_in()
-    assert server.call("session/add", store="stash", shards=1, replicas=1).status == 204
-
-
 # --- starting and ending --------------------------------------------------------------------
 
 
@@ -150,7 +144,7 @@ def test_an_idle_connection_does_not_hold_up_the_end(tmp_path: Path) -> None:
 
 def test_a_restart_gives_everything_back(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
-        add_stash(server)
+        server.add_stash()
         server.call("session/add", store="by-user", key="user.id", shards=1, replicas=1)
         server.call("session/add", store="dropped", shards=1, replicas=1)
         server.call("session/drop", store="dropped")
@@ -189,7 +183,7 @@ def _everything(server: Server) -> dict[str, Any]:
 
 def test_a_token_outlives_a_restart(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
-        add_stash(server)
+        server.add_stash()
         token = server.token
     with serving(tmp_path) as server:
         assert server.call("session/list", token=token).status == 200
@@ -203,7 +197,7 @@ def test_the_data_is_for_its_owner_alone(tmp_path: Path) -> None:
     data.mkdir(mode=0o755)
     data.chmod(0o755)
     with serving(tmp_path) as server:
-        add_stash(server)
+        server.add_stash()
         put(server, {"session": {"id": "s1"}})
         running = {path.name: _mode(path) for path in data.rglob("*") if path.is_file()}
         folders = {_mode(path) for path in data.rglob("*") if path.is_dir()}
@@ -227,7 +221,7 @@ def test_a_data_directory_is_made_with_those_above_it(tmp_path: Path) -> None:
 
 def test_a_second_server_on_the_same_data_ends_at_once(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
-        add_stash(server)
+        server.add_stash()
         begun = time.monotonic()
         code, message = refusal(tmp_path)
         assert time.monotonic() - begun < 10
@@ -240,7 +234,7 @@ def test_a_second_server_on_the_same_data_ends_at_once(tmp_path: Path) -> None:
 def test_a_file_that_is_a_link_is_named(tmp_path: Path, name: str) -> None:
     """Two servers on one file by two directories would each have a lock of their own."""
     with serving(tmp_path) as server:
-        add_stash(server)
+        server.add_stash()
         other = tmp_path / "other" / "data"
         other.mkdir(parents=True)
         (other / name).symlink_to(tmp_path / "data" / name)
@@ -257,7 +251,7 @@ def test_a_file_that_is_a_link_is_named(tmp_path: Path, name: str) -> None:
 
 def test_after_a_crash_the_data_is_free_again(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
-        add_stash(server)
+        server.add_stash()
         put(server, {"session": {"id": "s1"}})
         server.kill()
     with serving(tmp_path) as server:
@@ -327,7 +321,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The file of a server that was stopped, with some items."""
     directory = tmp_path_factory.mktemp("whole")
     with serving(directory) as server:
-        add_stash(server)
+        server.add_stash()
         put(server, *({"session": {"id": f"s{n}"}, "t": f"marker-{n:04}"} for n in range(500)))
     return (directory / "data" / "items.db").read_bytes()
 
@@ -518,7 +512,7 @@ def test_a_flag_wins_over_the_environment(tmp_path: Path) -> None:
 @pytest.mark.parametrize("way", ["flag", "environment"])
 def test_the_largest_body_can_be_chosen(tmp_path: Path, way: str) -> None:
     with _with_setting(tmp_path, way, "max-body", "300") as server:
-        add_stash(server)
+        server.add_stash()
         ops = json.dumps([{"upsert": [{"session": {"id": "s1"}, "t": "x" * 300}]}])
         reply = server.call("session/update", store="stash", ops=ops)
         assert (reply.status, reply.json["status"]) == (413, 413)
@@ -537,7 +531,7 @@ def test_without_trusted_proxies_nobody_can_name_another_address(tmp_path: Path)
 
 
 def _remembered_address(server: Server) -> str:
-    add_stash(server)
+    server.add_stash()
     forwarded = {"X-Forwarded-For": "65.29.29.190"}
     login = server.call("auth", token="", headers=forwarded, username="admin", password="password")
     ops = '[{"upsert": [{"session": {"id": "s1"}}]}]'
@@ -560,7 +554,7 @@ def test_the_log_can_be_json(tmp_path: Path, way: str) -> None:
 @pytest.mark.parametrize("way", ["flag", "environment"])
 def test_a_geo_database_can_be_chosen(tmp_path: Path, way: str) -> None:
     with _with_setting(tmp_path, way, "geo", str(GEO)) as server:
-        add_stash(server)
+        server.add_stash()
         assert "GeoLite2-City" in server.call("health").json["geo"]["message"]
 
 

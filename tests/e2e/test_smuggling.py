@@ -18,7 +18,6 @@ from benchmarks.ping import pinging
 from tests.e2e.curl import ids
 from tests.e2e.plug import Plug, head, refused
 from tests.e2e.test_audit import audits
-from tests.e2e.test_resources import port_of
 from tests.serving import Server, serving
 
 UPGRADE = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
@@ -30,8 +29,7 @@ def own(tmp_path: Path) -> Iterator[Server]:
     """A server behind a proxy that it trusts, whose log is ours."""
     flags = ("--trusted-proxies", "127.0.0.0/8", "--receive-seconds", "2")
     with serving(tmp_path, *flags) as started:
-        started.log_in()
-        assert started.call("session/add", store="stash", shards=1, replicas=1).status == 204
+        started.add_stash()
         yield started
 
 
@@ -93,7 +91,7 @@ def test_what_comes_behind_a_body_is_no_header(own: Server) -> None:
 
 def test_a_trailer_without_an_end_is_refused(own: Server) -> None:
     before = resident(own.process.pid)
-    with pinging(port_of(own)) as pings, Plug(own) as plug:
+    with pinging(own.port) as pings, Plug(own) as plug:
         plug.send(b"POST /ping HTTP/1.1\r\nHost: m1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: ")
         for _ in range(100):
             plug.send(b"a" * 2**16)

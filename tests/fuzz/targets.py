@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -19,7 +19,7 @@ from m1.errors import BadQuery, BadRequest
 from m1.opensearch.dsl import query_of, sort_of
 from m1.paths import id_of
 from m1.query import parse, parse_sort, resolve, to_text
-from m1.query.plan import And, Fuzzy, Not, Or, Plan, Regex, Wildcard
+from m1.query.plan import Fuzzy, Regex, Wildcard, leaves
 from m1.server.forms import read_form
 
 NOW = 1_700_000_000_000
@@ -40,20 +40,9 @@ def query(data: bytes) -> None:
     except BadQuery:
         return
     msgspec.json.encode(query_of(plan))
-    for leaf in _leaves(plan):
+    for leaf in leaves(plan):
         if isinstance(leaf, Wildcard | Regex | Fuzzy):
             matcher(leaf)("a text")
-
-
-def _leaves(plan: Plan) -> Iterator[Plan]:
-    match plan:
-        case And(plans) | Or(plans):
-            for inner in plans:
-                yield from _leaves(inner)
-        case Not(inner):
-            yield from _leaves(inner)
-        case _:
-            yield plan
 
 
 def ops(data: bytes) -> None:

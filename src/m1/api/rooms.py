@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from functools import cached_property
 from typing import Any
 
 from m1.api.auth import AuthApi
@@ -22,10 +23,15 @@ class DescriptionApi:
     def __init__(self, services: Services) -> None:
         pass
 
+    @cached_property
+    def _document(self) -> dict[str, Any]:
+        """The same for everybody, who may ask without a token: made once."""
+        return document(endpoints())
+
     @endpoint("openapi.json", verbs=("GET",), rights=None)
     async def openapi(self, call: Call) -> dict[str, Any]:
         """Describe all endpoints in OpenAPI 3.1."""
-        return document(endpoints())
+        return self._document
 
 
 ROOMS = (SessionApi, AuthApi, UserApi, SystemApi, DescriptionApi)

@@ -88,11 +88,6 @@ class DeltaTerms:
         elif instant is not None:
             self.dates.append(docid, instant)
 
-    @property
-    def count(self) -> int:
-        """See Terms."""
-        return len(self.words)
-
     def number_of(self, text: str) -> int | None:
         """See Terms."""
         return self._number_of.get(text)

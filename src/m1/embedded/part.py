@@ -39,10 +39,6 @@ class Terms(Protocol):
     def dates(self) -> Pairs:
         """The instants that texts name, in epoch ms."""
 
-    @property
-    def count(self) -> int:
-        """How many texts there are."""
-
     def number_of(self, text: str) -> int | None:
         """Give the number of a text."""
 

@@ -22,7 +22,6 @@ from m1.query.plan import (
     DateRange,
     Exists,
     Fuzzy,
-    Leaf,
     Not,
     NumberRange,
     Or,
@@ -32,6 +31,7 @@ from m1.query.plan import (
     Terms,
     TextRange,
     Wildcard,
+    leaves,
 )
 
 _TERMS_AT_ONCE = 200
@@ -40,7 +40,7 @@ _patterns = Aside("patterns")
 
 def paths_of(plan: Plan) -> Iterator[str]:
     """Yield the paths whose values a plan asks for, some perhaps more than once."""
-    for leaf in _leaves_of(plan):
+    for leaf in leaves(plan):
         match leaf:
             case All() | Exists():
                 pass
@@ -48,17 +48,6 @@ def paths_of(plan: Plan) -> Iterator[str]:
                 yield from {term.path for term in terms}
             case _:
                 yield leaf.path
-
-
-def _leaves_of(plan: Plan) -> Iterator[Leaf]:
-    match plan:
-        case And(plans) | Or(plans):
-            for inner in plans:
-                yield from _leaves_of(inner)
-        case Not(inner):
-            yield from _leaves_of(inner)
-        case _:
-            yield plan
 
 
 async def find(part: Part, live: BitMap, plan: Plan, slices: Slices) -> BitMap:

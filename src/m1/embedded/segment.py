@@ -220,11 +220,6 @@ class SegmentTerms:
     def _large_maps(self) -> memoryview:
         return self._file.view(self._sections.large_maps)
 
-    @property
-    def count(self) -> int:
-        """See Terms."""
-        return len(self.texts)
-
     def number_of(self, text: str) -> int | None:
         """See Terms."""
         sought = text.encode()

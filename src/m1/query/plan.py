@@ -11,6 +11,7 @@ leaf when one of the values at the path does; `Exists` also looks below the path
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -149,3 +150,16 @@ class SortKey:
 
     path: str
     descending: bool
+
+
+def leaves(plan: Plan) -> Iterator[Leaf]:
+    """Yield the leaves of a plan, in order; some perhaps more than once."""
+    pending = [plan]
+    while pending:
+        match pending.pop():
+            case And(plans) | Or(plans):
+                pending.extend(reversed(plans))
+            case Not(inner):
+                pending.append(inner)
+            case leaf:
+                yield leaf

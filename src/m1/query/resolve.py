@@ -32,23 +32,11 @@ def resolve(node: tree.Node, now: int) -> plan.Plan:
 def resolving(node: tree.Node, now: int) -> Steps[plan.Plan]:
     """Give the plan of a tree step by step; see `resolve`."""
     whole = yield from _plan(node, now)
-    if sum(1 for _ in _leaves(whole)) > MAX_LEAVES:
+    if sum(1 for _ in plan.leaves(whole)) > MAX_LEAVES:
         raise BadQuery(
             f"q has more than {MAX_LEAVES} conditions that do not merge into lists of terms"
         )
     return whole
-
-
-def _leaves(whole: plan.Plan) -> Iterator[plan.Leaf]:
-    pending = [whole]
-    while pending:
-        match pending.pop():
-            case plan.And(plans) | plan.Or(plans):
-                pending.extend(plans)
-            case plan.Not(inner):
-                pending.append(inner)
-            case leaf:
-                yield leaf
 
 
 def _plan(node: tree.Node, now: int) -> Steps[plan.Plan]:
