@@ -16,7 +16,7 @@ FLOORS = [
     ["errors", "progress", "steps"],
     ["values", "pretty", "longwork"],
     ["jsontext", "environments", "query"],
-    ["paths", "client"],
+    ["paths", "caller"],
     ["terms", "copy"],
     ["engine"],
     ["catalog", "embedded", "opensearch"],
@@ -134,7 +134,7 @@ def test_only_the_cluster_is_called() -> None:
         }
         if names:
             found.add(room_of(module_of(file)))
-    assert found == {"client", "opensearch"}
+    assert found == {"caller", "opensearch"}
 
 
 def _imported(node: ast.AST) -> list[str]:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from m1 import __version__
-from m1.client import Answer, call
+from m1.caller import Answer, call
 from m1.environments import Environments
 from m1.errors import Failure, M1Error, Misuse, Unauthorized
 from m1.pretty import Pretty, visible

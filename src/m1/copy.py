@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
-from m1.client import Answer, call
+from m1.caller import Answer, call
 from m1.environments import Environment
 from m1.errors import Failure, M1Error, NotFound, Unavailable
 from m1.progress import Progress, Tell

@@ -697,7 +697,7 @@ def test_a_call_imports_nothing_of_the_server(m1: M1, recorder: Recorder) -> Non
         check=True,
     )
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert "m1.client" in imported
+    assert "m1.caller" in imported
     heavy = ("falcon", "uvicorn", "uvloop", "numpy", "msgspec", "asyncio", "sqlite3", "maxminddb")
     ours = ("m1.server", "m1.api", "m1.embedded", "m1.query", "m1.engine", "m1.catalog")
     for name in (*heavy, *ours):
