@@ -6,11 +6,14 @@ plan -> for every item: does one of its leaves match? -> sort what is left, key 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
+from itertools import chain, pairwise
 
-from m1.engine import Change, Check, Page, Put, Saved
+from m1.engine import Change, Check, Counts, Page, Put, Saved
 from m1.errors import BadRequest, Unavailable
 from m1.query import plan as p
+from m1.query.facets import Facets, Paths, Stretches, Texts
 from m1.terms import Flat, Leaf
 
 
@@ -63,6 +66,20 @@ class Oracle:
             found = _sorted(_sorted(found, key, "text"), key, "number")
         return Page.at_once(len(found), [put.body for put in found[start : start + rows]])
 
+    async def count(self, uid: str, plan: p.Plan, facets: Facets) -> Counts:
+        if uid not in self.spaces:
+            raise Unavailable("no such space")
+        found = [put.flat for put in self.spaces[uid].values() if matches(plan, put.flat)]
+        counter = Counter(chain.from_iterable(_facets_of(flat, facets) for flat in found))
+        match facets:
+            case Paths(_, most):
+                counted = sorted(counter.items())[:most]
+            case Texts(_, _, most):
+                counted = sorted(counter.items(), key=lambda each: (-each[1], each[0]))[:most]
+            case Stretches(_, edges):
+                counted = [(edge, counter[edge]) for edge in edges[:-1]]
+        return Counts(len(found), counted)
+
     async def check(self) -> list[Check]:
         spaces = [Check(f"{uid} shard 0 replica 0", True, "") for uid in self.spaces]
         return [Check("db", True, ""), *spaces]
@@ -81,6 +98,18 @@ def _sorted(found: list[Put], key: p.SortKey, what: str) -> list[Put]:
     return sorted(having, key=value, reverse=key.descending) + [  # type: ignore[arg-type]
         put for put in found if value(put) is None
     ]
+
+
+def _facets_of(flat: Flat, facets: Facets) -> set[str | float]:
+    match facets:
+        case Paths(prefix):
+            return {path for path in flat.shape.existing if path.startswith(prefix)}
+        case Texts(path, prefix):
+            texts = {leaf.text for where, leaf in flat.leaves() if where == path and leaf.text}
+            return {text for text in texts if len(text) < 256 and text.startswith(prefix)}
+        case Stretches(path, edges):
+            stretches = [p.DateRange(path, *ends, True, False) for ends in pairwise(edges)]
+            return {each.low for each in stretches if matches(each, flat) and each.low is not None}
 
 
 def matches(plan: p.Plan, flat: Flat) -> bool:

@@ -9,6 +9,7 @@ import msgspec
 from m1.engine import Change, Engine, Put, Remove
 from m1.paths import identity
 from m1.query import parse, parse_sort, resolve
+from m1.query.facets import Facets
 from m1.terms import flatten
 
 NOW = 1_700_000_000_000
@@ -53,6 +54,14 @@ async def ids(
     """Query, and give the ids in order."""
     _, found = await bodies(engine, q, sort, start, rows, now, space)
     return [identity(msgspec.json.decode(body), key) for body in found]
+
+
+async def counted(
+    engine: Engine, facets: Facets, q: str = "*", space: str = "s"
+) -> tuple[int, list[tuple[str | float, int]]]:
+    """Count facets of what a query finds."""
+    counts = await engine.count(space, resolve(parse(q), NOW), facets)
+    return counts.count, list(counts.facets)
 
 
 async def count(engine: Engine, q: str = "*") -> int:

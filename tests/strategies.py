@@ -73,3 +73,29 @@ def sorts() -> st.SearchStrategy[str | None]:
     """Draw no sort, or one of up to two keys."""
     key = st.builds("{} {}".format, st.sampled_from(PATHS), st.sampled_from(["asc", "desc"]))
     return st.one_of(st.none(), st.lists(key, min_size=1, max_size=2).map(", ".join))
+
+
+@st.composite
+def facets(draw: st.DrawFn) -> dict[str, Any]:
+    """Draw what may be asked of `/session/facets` beside the query."""
+    path = draw(st.sampled_from([*PATHS, "w", "id"]))
+    most = draw(st.sampled_from([0, 1, 3, 100]))
+    prefix = draw(st.sampled_from(["", "", "a", "w", "1", "\u00e9"]))
+    histogram = st.builds(
+        lambda low, width, buckets: {
+            "path": path,
+            "low": str(low),
+            "high": str(low + width),
+            "buckets": buckets,
+        },
+        st.sampled_from([-1, 0, 0.5, 1_699_920_000_000]),
+        st.sampled_from([0.3, 3, 10**11]),
+        st.integers(1, 7),
+    )
+    return draw(
+        st.one_of(
+            st.just({"prefix": prefix, "rows": most}),
+            st.just({"path": path, "prefix": prefix, "rows": most}),
+            histogram,
+        )
+    )

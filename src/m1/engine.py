@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
+from m1.query.facets import Facets
 from m1.query.plan import Plan, SortKey
 from m1.terms import Flat
 
@@ -57,6 +58,17 @@ class Check:
     part: str
     passed: bool
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many items a query found, and how many of them have each facet, in its order.
+
+    A facet is a path or a text, or the number with which a stretch begins.
+    """
+
+    count: int
+    facets: Sequence[tuple[str | float, int]]
 
 
 class Page:
@@ -143,6 +155,12 @@ class Engine(Protocol):
         self, uid: str, plan: Plan, order: Sequence[SortKey], start: int, rows: int
     ) -> Page:
         """Find items by plan, in order, skipping `start` and giving at most `rows`.
+
+        Raises Unavailable where the space is not there or cannot be read just now.
+        """
+
+    async def count(self, uid: str, plan: Plan, facets: Facets) -> Counts:
+        """Count what items that a plan finds have; paths and texts that none has are left out.
 
         Raises Unavailable where the space is not there or cannot be read just now.
         """

@@ -18,6 +18,8 @@ OF_THE_CONTRACT = {
     ("session/update", "POST"): {"sessionUpdate"},
     ("session/query", "POST"): {"sessionQuery"},
     ("session/query", "GET"): {"sessionQuery"},
+    ("session/facets", "POST"): {"sessionQuery"},  # ours
+    ("session/facets", "GET"): {"sessionQuery"},
     ("session/list", "GET"): {"get", "admin"},
     ("session/key", "POST"): {"admin"},
     ("session/add", "POST"): {"admin"},

@@ -37,7 +37,7 @@ from tests.crash.tier import rounds
 from tests.opensearch import Cluster
 from tests.oracle import Oracle
 from tests.segmented import SegmentedEngine, tiny_segments
-from tests.strategies import items, queries, sorts
+from tests.strategies import facets, items, queries, sorts
 
 T = TypeVar("T")
 IDS = st.sampled_from(["a", "b", "c", "10", "9", "\u00e9"])
@@ -104,6 +104,10 @@ class EngineMachine(RuleBasedStateMachine):
     @rule(store=STORES, q=queries(), sort=sorts(), start=st.integers(0, 4), rows=st.integers(0, 9))
     def query(self, store: str, q: str, sort: str | None, start: int, rows: int) -> None:
         self.both("query", store=store, q=q, sort=sort, start=start, rows=rows)
+
+    @rule(store=STORES, q=queries(), facets=facets())
+    def facets(self, store: str, q: str, facets: dict[str, Any]) -> None:
+        self.both("facets", store=store, q=q, **facets)
 
     @rule(store=STORES, key=KEYS)
     def add(self, store: str, key: str) -> None:

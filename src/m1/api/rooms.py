@@ -9,6 +9,7 @@ from typing import Any
 
 from m1.api.auth import AuthApi
 from m1.api.endpoint import Call, Endpoint, Parameter, Text, declared_in, endpoint
+from m1.api.facets import FacetApi
 from m1.api.openapi import document
 from m1.api.services import Services
 from m1.api.session import SessionApi
@@ -34,7 +35,7 @@ class DescriptionApi:
         return self._document
 
 
-ROOMS = (SessionApi, AuthApi, UserApi, SystemApi, DescriptionApi)
+ROOMS = (SessionApi, FacetApi, AuthApi, UserApi, SystemApi, DescriptionApi)
 """The classes that declare endpoints."""
 
 

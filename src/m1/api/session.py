@@ -13,14 +13,15 @@ import msgspec
 from m1.api.endpoint import Call, Natural, Positive, endpoint
 from m1.api.metadata import ROOT, Stamp
 from m1.api.ops import Ops, changes_of
+from m1.api.plans import plan_of
 from m1.api.rekey import rekey
 from m1.api.services import Services
 from m1.catalog import Catalog, Store
 from m1.engine import Page
 from m1.errors import BadRequest, Conflict, NotFound
-from m1.longwork import Slices, large_bodies
+from m1.longwork import large_bodies
 from m1.paths import MAX_PATH_BYTES
-from m1.query import CACHED_LENGTH, parse, parse_sort, planning, resolve
+from m1.query import parse_sort
 
 _LARGE_OPS = 256 * 1024
 """Larger updates are read in a thread, so that others are answered meanwhile."""
@@ -110,11 +111,7 @@ class SessionApi:
         and `rows` of them from the one numbered `start` on. `rows=0` asks for the count.
         """
         found = call.catalog.store(store)
-        if len(q) > CACHED_LENGTH:
-            with Slices() as slices:
-                plan = await slices.finish(planning(q, call.now))
-        else:
-            plan = resolve(parse(q), call.now)
+        plan = await plan_of(q, call.now)
         order = () if sort is None else parse_sort(sort)
         return await self._engine.query(found.uid, plan, order, start, rows)
 

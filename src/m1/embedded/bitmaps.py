@@ -49,6 +49,13 @@ def docids_of(found: BitMap) -> Docids:
     return np.frombuffer(found.to_array(), np.uint32)
 
 
+def mask_of(found: BitMap, size: int) -> NDArray[np.bool_]:
+    """Give whether each of the docids from 0 up to a size is in a bitmap."""
+    mask = np.zeros(size, np.bool_)
+    mask[docids_of(found)] = True
+    return mask
+
+
 def bitmap_of_mask(mask: NDArray[np.bool_]) -> BitMap:
     """Give the places at which a mask is true.
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import heapq
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -21,8 +21,9 @@ from sortedcontainers import SortedList
 
 from m1.embedded.bitmaps import Docids
 from m1.embedded.columns import Column, Pairs
-from m1.embedded.matching import Pattern, matcher, pieces_of_texts
+from m1.embedded.matching import Pattern, matcher, pieces, pieces_of_texts
 from m1.embedded.part import Entry, TextOrder
+from m1.query.facets import LONGEST
 from m1.terms import SORTED_CHARACTERS, Flat, Shape, leaf_of
 from m1.values import Scalar
 
@@ -127,6 +128,16 @@ class DeltaTerms:
                 found.update(BitMap(posting))
         return found
 
+    def counts(self, found: BitMap, head: str) -> Iterator[list[tuple[str, int]]]:
+        """See Terms."""
+        numbers = [n for n in self.starting(head) if len(self.words[n]) <= LONGEST]
+        numbers.sort(key=self.words.__getitem__)
+        for piece in pieces(len(numbers), _LOOKED_AT_ONCE):
+            some = numbers[piece.start : piece.stop]
+            counts = [found.intersection_cardinality(self.having([number])) for number in some]
+            named = zip(some, counts, strict=True)
+            yield [(self.words[number], count) for number, count in named if count]
+
     def text_order(self, docids: Docids, greatest: bool) -> TextOrder:
         """See Terms."""
         mine = self._texts.docids
@@ -191,6 +202,11 @@ class Delta:
     def id_of(self, docid: int) -> bytes:
         """See Part."""
         return self.ids[docid].encode()
+
+    @property
+    def existing_paths(self) -> Iterable[str]:
+        """See Part."""
+        return frozenset[str]().union(*(shape.existing for shape in self._by_shape))
 
     def existing(self, path: str) -> BitMap:
         """See Part."""

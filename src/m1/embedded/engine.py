@@ -16,19 +16,21 @@ from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 
+from m1.embedded.counting import counting
 from m1.embedded.disk import Disk, Reader
 from m1.embedded.disk import Space as Place
 from m1.embedded.index import FULL_CHANGES
 from m1.embedded.order import Place as Spot
 from m1.embedded.order import arrange
-from m1.embedded.search import find
+from m1.embedded.search import find, paths_of
 from m1.embedded.space import Space, catch_up
 from m1.embedded.upkeep import Turns, Upkeep, build_now, folder_of, forget_others, open_index
 from m1.embedded.writer import Writer
-from m1.engine import Change, Check, Page, Remove, Saved
+from m1.engine import Change, Check, Counts, Page, Remove, Saved
 from m1.errors import BadRequest, DamagedData, M1Error, StartError, Unavailable
 from m1.jsontext import decode
 from m1.longwork import Aside, Slices
+from m1.query.facets import Facets, Paths
 from m1.query.plan import Plan, SortKey
 from m1.terms import flatten
 
@@ -282,7 +284,8 @@ class EmbeddedEngine:
         release: Callable[[], None],
     ) -> Page:
         """Find and order at one moment; a small page is read within it."""
-        await catch_up(space.index, plan, order, slices)
+        paths = (*paths_of(plan), *(key.path for key in order))
+        await catch_up(space.index, paths, slices)
         found = [(part, await find(part, live, plan, slices)) for part, live in space.index.views()]
         count = sum(len(some) for _, some in found)
         blocks = arrange(found, order, start, rows)
@@ -321,6 +324,18 @@ class EmbeddedEngine:
     def _next_of(self, batches: Iterator[list[bytes]]) -> asyncio.Task[list[bytes]]:
         """Begin to make the next batch, in the thread for streams; an empty one is the end."""
         return asyncio.create_task(self._streams.do(lambda: next(batches, [])))
+
+    async def count(self, uid: str, plan: Plan, facets: Facets) -> Counts:
+        """See Engine."""
+        space = self._space(uid)
+        with _damage_told(), Slices() as slices:
+            path = () if isinstance(facets, Paths) else (facets.path,)
+            await catch_up(space.index, (*paths_of(plan), *path), slices)
+            found = [
+                (part, await find(part, live, plan, slices)) for part, live in space.index.views()
+            ]
+            counts = await slices.finish(counting(found, facets))
+            return Counts(sum(len(some) for _, some in found), counts)
 
     # --- health and end ---
 

@@ -7,7 +7,7 @@ A *number* stands for a text of one path within one part.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from pyroaring import BitMap
@@ -56,6 +56,12 @@ class Terms(Protocol):
     def having(self, numbers: Sequence[int]) -> BitMap:
         """Give the docids with one of these texts."""
 
+    def counts(self, found: BitMap, head: str) -> Iterator[list[tuple[str, int]]]:
+        """Yield how many of some docids have each text with a beginning, texts in order.
+
+        Those that none has are left out, as are too long ones; a few milliseconds' at a time.
+        """
+
     def text_order(self, docids: Docids, greatest: bool) -> TextOrder:
         """Rank docids by their least (or greatest) text."""
 
@@ -74,6 +80,10 @@ class Part(Protocol):
 
     def id_of(self, docid: int) -> bytes:
         """Give the id of an item, in UTF-8."""
+
+    @property
+    def existing_paths(self) -> Iterable[str]:
+        """The paths at or below which some item has a value."""
 
     def existing(self, path: str) -> BitMap:
         """Give the docids with a value at or below a path; not to be changed."""

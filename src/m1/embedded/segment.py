@@ -23,11 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from m1.embedded.bitmaps import Ascending, Docids, bitmap_of
+from m1.embedded.bitmaps import Ascending, Docids, bitmap_of, mask_of
 from m1.embedded.columns import Number, Pairs
 from m1.embedded.matching import Pattern, matcher, pieces, pieces_of_texts
 from m1.embedded.part import Entry, TextOrder
 from m1.embedded.sections import Section, SectionFile
+from m1.query.facets import LONGEST
 from m1.query.plan import Hole, Wildcard
 from m1.terms import SORTED_CHARACTERS
 
@@ -38,6 +39,7 @@ _FEW = 32
 _COLD = 20_000
 _ENDED_AT_ONCE = 50_000
 _SEARCHED_AT_ONCE = 5_000
+_COUNTED_AT_ONCE = 5_000
 """Of so many items a path is read in a few milliseconds."""
 _NO_DOCIDS = np.empty(0, np.uint32)
 
@@ -173,8 +175,9 @@ class Texts(Sequence[bytes]):
 class SegmentTerms:
     """All that a segment has at one path."""
 
-    def __init__(self, file: SectionFile, sections: PathSections) -> None:
+    def __init__(self, file: SectionFile, sections: PathSections, items: int) -> None:
         self._file = file
+        self._items = items
         self._sections = sections
         self.texts = Texts(file, sections.texts, sections.text_ends)
 
@@ -286,6 +289,31 @@ class SegmentTerms:
         begin = self._large_ends[place - 1] if place else 0
         return BitMap.deserialize(bytes(self._large_maps[begin : self._large_ends[place]]))
 
+    def counts(self, found: BitMap, head: str) -> Iterator[list[tuple[str, int]]]:
+        """See Terms."""
+        numbers = self.starting(head)
+        assert isinstance(numbers, range)
+        mask = mask_of(found, self._items)
+        for piece in pieces(len(numbers), _COUNTED_AT_ONCE):
+            some = numbers[piece.start : piece.stop]
+            counts = self._counts(some, mask)
+            _, large = self._of_range(some)
+            for number in large:
+                map_of_it = self._large_map(number)
+                counts[number - some.start] = map_of_it.intersection_cardinality(found)
+            there = np.flatnonzero(counts)
+            texts = map(bytes.decode, self.texts.some((there + some.start).astype(np.uint32)))
+            named = zip(texts, counts[there].tolist(), strict=True)
+            yield [(text, count) for text, count in named if len(text) <= LONGEST]
+
+    def _counts(self, numbers: range, mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Give how many of a mask have each text, as far as it has postings."""
+        (stretch,), _ = self._of_range(numbers)
+        begin = self._end(numbers[0] - 1)
+        ends = np.asarray(self._ends)[numbers.start : numbers.stop].astype(np.int64) - begin
+        hits = np.concatenate(([0], np.cumsum(mask[stretch])))
+        return np.diff(hits[ends], prepend=0)
+
     def text_order(self, docids: Docids, greatest: bool) -> TextOrder:
         """See Terms."""
         return TextOrder(
@@ -392,7 +420,7 @@ class Segment:
             sections = self._directory.paths.get(path)
             if sections is None:
                 return None
-            terms = self._terms[path] = SegmentTerms(self.file, sections)
+            terms = self._terms[path] = SegmentTerms(self.file, sections, len(self.seqs))
         return terms
 
     def by_id(self, found: BitMap, wanted: int) -> Ascending | Docids:

@@ -12,17 +12,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 
 from m1.embedded.disk import Row
 from m1.embedded.disk import Space as Place
 from m1.embedded.garbage import Garbage
 from m1.embedded.index import Index, Spot
-from m1.embedded.search import paths_of
 from m1.engine import Change, Put
 from m1.longwork import Slices
-from m1.query.plan import Plan, SortKey
 from m1.terms import Flat
 
 _STAGED_AT_ONCE = 100
@@ -130,12 +128,12 @@ class Space:
         self._open.remove(moment)
 
 
-async def catch_up(index: Index, plan: Plan, order: Sequence[SortKey], slices: Slices) -> None:
-    """Make ready what a query asks for, others being answered meanwhile.
+async def catch_up(index: Index, paths: Iterable[str], slices: Slices) -> None:
+    """Make ready what a query asks for at some paths, others being answered meanwhile.
 
     That is to index the newest items, and to read and check what is in large segments.
     """
-    for path in dict.fromkeys((*paths_of(plan), *(key.path for key in order))):
+    for path in dict.fromkeys(paths):
         for segment in index.segments:
             if segment.is_cold(path):
                 await asyncio.to_thread(segment.warm, path)

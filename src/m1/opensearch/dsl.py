@@ -53,7 +53,7 @@ def _on_text(plan: p.Leaf) -> Dsl:
             value = _plain_wildcard(path + SEPARATOR) + "".join(map(_wildcard_part, parts))
             return {"wildcard": {"t": {"value": value}}}
         case p.Regex(path, regular):
-            value = f"{_plain_regex(path)}{SEPARATOR}({regular.to_lucene()})"
+            value = f"{plain_regex(path)}{SEPARATOR}({regular.to_lucene()})"
             return {"regexp": {"t": {"value": value, "flags": "NONE"}}}
         case p.Fuzzy(path, text, edits):
             return {
@@ -113,7 +113,8 @@ def _wildcard_part(part: str | p.Hole) -> str:
     return _plain_wildcard(part) if isinstance(part, str) else _HOLES[part]
 
 
-def _plain_regex(text: str) -> str:
+def plain_regex(text: str) -> str:
+    """Give the expression that matches a text and nothing else."""
     return _IN_REGEX.sub(r"\\\g<0>", text)
 
 

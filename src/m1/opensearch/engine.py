@@ -11,20 +11,24 @@ import asyncio
 import base64
 import logging
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import Any, TypeVar
 
-from m1.engine import Change, Check, Page, Saved
+from m1.engine import Change, Check, Counts, Page, Saved
 from m1.errors import BadRequest, StartError, Unavailable
 from m1.opensearch.background import Background
 from m1.opensearch.cluster import Cluster, Refused
+from m1.opensearch.counting import Counting
 from m1.opensearch.joined import Shared
 from m1.opensearch.mapping import FORMAT, META, index_of
 from m1.opensearch.pages import Reading
 from m1.opensearch.space import Space
 from m1.opensearch.versions import Versions
+from m1.query.facets import Facets
 from m1.query.plan import Plan, SortKey
+
+T = TypeVar("T")
 
 _log = logging.getLogger("m1")
 
@@ -224,14 +228,26 @@ class OpenSearchEngine:
         """See Engine."""
         space = self._space(uid)
         reading = Reading(self._cluster, space.alias, plan, order, self._background)
+        return await self._refreshed(space, lambda: reading.page(start, rows), Page.close)
+
+    async def count(self, uid: str, plan: Plan, facets: Facets) -> Counts:
+        """See Engine; where a store has many texts, they may be of moments after each other."""
+        space = self._space(uid)
+        counting = Counting(self._cluster, space, plan)
+        return await self._refreshed(space, lambda: counting.count(facets), lambda counts: None)
+
+    async def _refreshed(
+        self, space: Space, read: Callable[[], Awaitable[T]], let_go: Callable[[T], None]
+    ) -> T:
+        """Read when all of before is visible; again where another node was read meanwhile."""
         async with _in_time(_CALL_SECONDS):
             while True:
                 moves = self._cluster.moves
                 await space.refreshes.after_now()
-                page = await reading.page(start, rows)
+                found = await read()
                 if moves == self._cluster.moves:  # else a node was read that did not refresh
-                    return page
-                page.close()
+                    return found
+                let_go(found)
 
     # --- health and end ---
 

@@ -6,7 +6,7 @@
     p     every path at or below which there is a value
     n     by path, the numbers: number ranges, and orders
     d     by path, the instants that texts name, in epoch ms: date ranges
-    s     by path, the least and the greatest text, cut short: orders
+    s     by path, the texts, cut short: orders, and facets
 
 OpenSearch never sees a type of the client's: nothing is mapped by what it happens to hold.
 A path under n, d and s is one field name without a dot, so that `a` and `a.b` never clash.
@@ -26,7 +26,7 @@ from m1.terms import SORTED_CHARACTERS
 MAX_FIELD_PATHS = 5_000
 """So many paths with numbers, dates or texts a space may have."""
 MAX_REGEX = 16_000
-FORMAT = 2
+FORMAT = 3
 META = {"m1": {"format": FORMAT}}
 SEPARATOR = "\0"
 
@@ -48,12 +48,12 @@ def document_of(put: Put) -> dict[str, Any]:
     terms: set[str] = set()
     numbers: defaultdict[str, list[float]] = defaultdict(list)
     dates: defaultdict[str, list[int]] = defaultdict(list)
-    texts: defaultdict[str, list[str]] = defaultdict(list)
+    texts: defaultdict[str, set[str]] = defaultdict(set)
     for path, leaf in put.flat.leaves():
         if leaf.text is None:
             continue
         terms.add(f"{path}{SEPARATOR}{leaf.text}")
-        texts[path].append(leaf.text[:SORTED_CHARACTERS])
+        texts[path].add(leaf.text[:SORTED_CHARACTERS])
         if leaf.number is not None:
             numbers[path].append(leaf.number)
         if leaf.instant is not None:
@@ -65,7 +65,7 @@ def document_of(put: Put) -> dict[str, Any]:
         "p": list(put.flat.shape.existing),
         "n": {field_of(path): some for path, some in numbers.items()},
         "d": {field_of(path): some for path, some in dates.items()},
-        "s": {field_of(path): list({min(some), max(some)}) for path, some in texts.items()},
+        "s": {field_of(path): list(some) for path, some in texts.items()},
     }
 
 

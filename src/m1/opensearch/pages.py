@@ -23,7 +23,7 @@ _AT_ONCE = 100
 _WINDOW = 10_000
 """OpenSearch skips no further than so many, and gives no more in one page."""
 _BATCH_BYTES = 1024 * 1024
-_PRIMARY = "_primary"
+PRIMARY = "_primary"
 """Which copy is read: another may have fallen behind without knowing, on a node that was frozen."""
 _LOST_SECONDS = 15.0
 """After so long without the next page, the node with the point in time is taken for gone."""
@@ -73,7 +73,7 @@ class Reading:
         """Give the page; raises BadQuery or Unavailable."""
         if rows <= _AT_ONCE and start + rows <= _WINDOW:
             hits = await self.search(
-                f"/{self._alias}/_search", {"size": rows, "from": start}, preference=_PRIMARY
+                f"/{self._alias}/_search", {"size": rows, "from": start}, preference=PRIMARY
             )
             return Page.at_once(hits.total.value, _bodies(hits))
         return await self._streamed(start, rows)
@@ -96,7 +96,7 @@ class Reading:
                 f"/{self._alias}/_search/point_in_time",
                 keep_alive=_KEPT,
                 allow_partial_pit_creation="false",
-                preference=_PRIMARY,
+                preference=PRIMARY,
             )
         point = _Point(self, opened["pit_id"])
         try:

@@ -160,7 +160,7 @@ class Space:
         asked = {field for write in writes for field in write.fields}
         if asked <= self._fields:
             return
-        self._fields |= await self._mapped_fields()
+        self._fields |= await self.mapped_fields()
         new = asked - self._fields
         room = max(MAX_FIELD_PATHS - len(self._fields), 0)
         if len(new) > room:
@@ -170,7 +170,8 @@ class Space:
             )
         self._fields |= new
 
-    async def _mapped_fields(self) -> set[str]:
+    async def mapped_fields(self) -> set[str]:
+        """Give the fields of all paths at which some item ever had a text."""
         with refusals_told():
             said = await self._cluster.read("GET", f"/{self.alias}/_mapping")
         (index,) = said.values()

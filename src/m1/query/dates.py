@@ -76,6 +76,21 @@ class Date(NamedTuple):
 End = str | Number | Day | Date
 
 
+def read_moment(text: str, now: int) -> float:
+    """Read a number, or a day or an instant in epoch ms: that of its beginning.
+
+    Raises BadQuery for anything else.
+    """
+    match read_end(text):
+        case Number(value):
+            return value
+        case Day(start):
+            return float(start)
+        case Date() as date:
+            return float(date.instant(now))
+    raise BadQuery(f"a number or a date is needed, not {shown(text)}")
+
+
 def read_end(text: str) -> End:
     """Tell what an end of a range is: a number, a day, a date, or else the text itself.
 

@@ -100,8 +100,8 @@ class App:
     def _patience(
         self, endpoint: Endpoint, exchange: Exchange
     ) -> contextlib.AbstractAsyncContextManager[None]:
-        """Limit the time of a query, which can be given up; what changes something goes on."""
-        if endpoint.answer is Page:
+        """Limit the time of what only reads and so can be given up; changes go on."""
+        if endpoint.rights is not None and "GET" in endpoint.verbs:
             return exchange.patience(self._query_seconds)
         return contextlib.nullcontext()
 
