@@ -105,8 +105,8 @@ def _facets_of(flat: Flat, facets: Facets) -> set[str | float]:
         case Paths(prefix):
             return {path for path in flat.shape.existing if path.startswith(prefix)}
         case Texts(path, prefix):
-            texts = {leaf.text for where, leaf in flat.leaves() if where == path and leaf.text}
-            return {text for text in texts if len(text) < 256 and text.startswith(prefix)}
+            texts = {leaf.text for where, leaf in flat.leaves() if where == path}
+            return {t for t in texts if t is not None and len(t) < 256 and t.startswith(prefix)}
         case Stretches(path, edges):
             stretches = [p.DateRange(path, *ends, True, False) for ends in pairwise(edges)]
             return {each.low for each in stretches if matches(each, flat) and each.low is not None}

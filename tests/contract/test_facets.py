@@ -84,9 +84,10 @@ def test_an_item_with_one_value_twice_counts_once(on_engine: OnEngine) -> None:
 
 def test_a_beginning_is_taken_as_it_stands(on_engine: OnEngine) -> None:
     async def story(engine: Engine) -> None:
-        texts = ["a.b", "a*b", "a(b", "axb", 'a"b', "a\\b", "a#b", "\u00e9", "\n"]
-        await engine.update("s", changes(*[{"id": text, "t": text} for text in texts]))
-        for text in texts:
+        texts = ["", "a.b", "a*b", "a(b", "axb", 'a"b', "a\\b", "a#b", "\u00e9", "\n"]
+        await engine.update("s", changes(*[{"id": f"id {text}", "t": text} for text in texts]))
+        assert ("", 1) in (await counted(engine, Texts("t", "", 99)))[1]
+        for text in texts[1:]:
             assert (await counted(engine, Texts("t", text, 9)))[1] == [(text, 1)]
         assert [text for text, _ in (await counted(engine, Texts("t", "a", 9)))[1]] == sorted(
             text for text in texts if text.startswith("a")

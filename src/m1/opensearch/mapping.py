@@ -17,11 +17,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
 from m1.engine import Put
-from m1.terms import SORTED_CHARACTERS
+from m1.terms import SORTED_CHARACTERS, Shape, leaf_of
 
 MAX_FIELD_PATHS = 5_000
 """So many paths with numbers, dates or texts a space may have."""
@@ -30,6 +32,7 @@ FORMAT = 3
 META = {"m1": {"format": FORMAT}}
 SEPARATOR = "\0"
 
+_SHAPES_KEPT = 1_000
 _SPECIAL = re.compile(r"[%/*\\\x00-\x20\x7f]")
 
 
@@ -45,28 +48,38 @@ def path_of(field: str) -> str:
 
 def document_of(put: Put) -> dict[str, Any]:
     """Give what an index keeps of an item."""
-    terms: set[str] = set()
+    terms: list[str] = []
     numbers: defaultdict[str, list[float]] = defaultdict(list)
     dates: defaultdict[str, list[int]] = defaultdict(list)
-    texts: defaultdict[str, set[str]] = defaultdict(set)
-    for path, leaf in put.flat.leaves():
-        if leaf.text is None:
+    texts: defaultdict[str, list[str]] = defaultdict(list)
+    names, existing = _names_of(put.flat.shape)
+    for (head, field), (text, number, instant) in zip(
+        names, map(leaf_of, put.flat.values), strict=True
+    ):
+        if text is None:
             continue
-        terms.add(f"{path}{SEPARATOR}{leaf.text}")
-        texts[path].add(leaf.text[:SORTED_CHARACTERS])
-        if leaf.number is not None:
-            numbers[path].append(leaf.number)
-        if leaf.instant is not None:
-            dates[path].append(leaf.instant)
+        terms.append(head + text)
+        texts[field].append(text[:SORTED_CHARACTERS])
+        if number is not None:
+            numbers[field].append(number)
+        elif instant is not None:
+            dates[field].append(instant)
     return {
         "id": put.id,
         "body": put.body.decode(),
-        "t": list(terms),
-        "p": list(put.flat.shape.existing),
-        "n": {field_of(path): some for path, some in numbers.items()},
-        "d": {field_of(path): some for path, some in dates.items()},
-        "s": {field_of(path): list(some) for path, some in texts.items()},
+        "t": terms,
+        "p": existing,
+        "n": numbers,
+        "d": dates,
+        "s": texts,
     }
+
+
+@lru_cache(maxsize=_SHAPES_KEPT)
+def _names_of(shape: Shape) -> tuple[Sequence[tuple[str, str]], Sequence[str]]:
+    """Give what each place of a shape is called in terms and as a field, and all its paths."""
+    names = [(f"{path}{SEPARATOR}", field_of(path)) for path in shape.paths]
+    return names, list(shape.existing)
 
 
 def index_of(shards: int, replicas: int, alias: str) -> dict[str, Any]:
