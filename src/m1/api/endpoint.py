@@ -32,7 +32,7 @@ from typing import Annotated, Any, NamedTuple, NewType
 import msgspec
 
 from m1.access import Caller
-from m1.catalog import Catalog
+from m1.catalog import Catalog, Step
 from m1.errors import BadRequest, Forbidden, M1Error, TooLarge, Unauthorized, Unavailable
 from m1.jsontext import read
 
@@ -57,11 +57,19 @@ class Call:
     token: str | None = None
     caller: Caller | None = None
 
-    def check_still(self, catalog: Catalog) -> None:
-        """Raise Unauthorized where the caller has lost the token or a right since the call came.
+    def guarded(self, step: Step) -> Step:
+        """Give a step that raises Unauthorized once the caller has lost the token or a right.
 
         Of changes that were asked for at once, one may end what the others were let by.
         """
+
+        def guarded(catalog: Catalog) -> Catalog:
+            self._check_still(catalog)
+            return step(catalog)
+
+        return guarded
+
+    def _check_still(self, catalog: Catalog) -> None:
         if self.caller is None:
             return
         now, then = (each.users.get(self.caller.user) for each in (catalog, self.catalog))

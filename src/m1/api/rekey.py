@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from uuid import uuid4
 
+from m1.api.endpoint import Call
 from m1.catalog import SharedCatalog, Store
 from m1.engine import Engine, Put
 from m1.errors import BadRequest, Conflict
@@ -22,7 +23,7 @@ _NAMED = 3
 _EVERY = 2**62
 
 
-async def rekey(engine: Engine, catalog: SharedCatalog, name: str, key: str) -> None:
+async def rekey(call: Call, engine: Engine, catalog: SharedCatalog, name: str, key: str) -> None:
     """Make `key` the key of a store.
 
     Raises NotFound; Conflict where items lack a value there or share one; Unavailable
@@ -32,7 +33,7 @@ async def rekey(engine: Engine, catalog: SharedCatalog, name: str, key: str) -> 
     if store.key == key:
         return
     uid = uuid4().hex
-    await catalog.change(lambda catalog: catalog.with_doomed(uid))
+    await catalog.change(call.guarded(lambda catalog: catalog.with_doomed(uid)))
     try:
         await engine.fence_space(store.uid, True)
         try:

@@ -137,7 +137,7 @@ class SessionApi:
         """
         call.catalog.store(store)
         _check_key(key)
-        await _to_its_end(rekey(self._engine, self._catalog, store, key))
+        await _to_its_end(rekey(call, self._engine, self._catalog, store, key))
 
     @endpoint(
         "session/add",
@@ -161,10 +161,10 @@ class SessionApi:
         key = call.catalog.setting("property-session-id") if key is None else key
         _check_key(key)
         call.catalog.check_free(store)
-        await _to_its_end(self._add(store, Store(uuid4().hex, key, shards, replicas)))
+        await _to_its_end(self._add(call, store, Store(uuid4().hex, key, shards, replicas)))
 
-    async def _add(self, name: str, added: Store) -> None:
-        await self._catalog.change(lambda catalog: catalog.with_doomed(added.uid))
+    async def _add(self, call: Call, name: str, added: Store) -> None:
+        await self._catalog.change(call.guarded(lambda catalog: catalog.with_doomed(added.uid)))
         try:
             await self._engine.create_space(added.uid, added.shards, added.replicas)
             await self._catalog.change(lambda catalog: catalog.with_store(name, added))
@@ -180,14 +180,16 @@ class SessionApi:
     )
     async def rename(self, call: Call, store: str, name: str) -> None:
         """Change the name of a store. Nothing is moved, running queries finish."""
-        await self._catalog.change(lambda catalog: catalog.with_renamed_store(store, name))
+        await self._catalog.change(
+            call.guarded(lambda catalog: catalog.with_renamed_store(store, name))
+        )
 
     @endpoint("session/drop", rights=("admin",), raises=(NotFound,), example={"store": "stash"})
     async def drop(self, call: Call, store: str) -> None:
         """Remove a store, its configuration and its items, for good."""
-        await _to_its_end(self._drop(store))
+        await _to_its_end(self._drop(call, store))
 
-    async def _drop(self, name: str) -> None:
+    async def _drop(self, call: Call, name: str) -> None:
         uid = ""
 
         def without(catalog: Catalog) -> Catalog:
@@ -195,7 +197,7 @@ class SessionApi:
             uid = catalog.store(name).uid
             return catalog.without_store(name)
 
-        await self._catalog.change(without)
+        await self._catalog.change(call.guarded(without))
         await self._catalog.remove_doomed(uid)
 
 

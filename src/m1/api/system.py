@@ -121,7 +121,7 @@ class SystemApi:
     )
     async def set(self, call: Call, name: str, value: str) -> None:
         """Set one setting."""
-        await self._set({name: value})
+        await self._set(call, {name: value})
 
     @endpoint(
         "system",
@@ -131,9 +131,9 @@ class SystemApi:
     )
     async def set_several(self, call: Call, settings: Rest) -> None:
         """Set the settings that are given as parameters, by their names; all or none."""
-        await self._set(settings)
+        await self._set(call, settings)
 
-    async def _set(self, settings: dict[str, str]) -> None:
+    async def _set(self, call: Call, settings: dict[str, str]) -> None:
         for name, value in settings.items():
             _check_setting(name, value)
 
@@ -142,7 +142,7 @@ class SystemApi:
             check_paths(changed.setting("property-ip"), changed.setting("property-received"))
             return changed
 
-        await self._catalog.change(step)
+        await self._catalog.change(call.guarded(step))
 
 
 def with_first_user(catalog: Catalog, name: str, user: User) -> Catalog:

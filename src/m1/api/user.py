@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import msgspec
 
 from m1.access import check_user_name, new_epoch
 from m1.api.endpoint import Call, NameList, Secret, endpoint
 from m1.api.services import Services
-from m1.catalog import Catalog, User
+from m1.catalog import User
 from m1.errors import Conflict, NotFound, TooManyLogins
 
 
@@ -45,7 +43,9 @@ class UserApi:
         """
         check_user_name(username)
         user = await self._passwords.new_user(call.catalog, password, rights)
-        await self._change(call, lambda catalog: catalog.with_new_user(username, user))
+        await self._catalog.change(
+            call.guarded(lambda catalog: catalog.with_new_user(username, user))
+        )
 
     @endpoint(
         "user/update",
@@ -55,7 +55,9 @@ class UserApi:
     )
     async def update(self, call: Call, username: str, rights: NameList) -> None:
         """Set the rights of a user, in place of those of before."""
-        await self._change(call, lambda catalog: catalog.with_user(username, rights=rights))
+        await self._catalog.change(
+            call.guarded(lambda catalog: catalog.with_user(username, rights=rights))
+        )
 
     @endpoint(
         "user/password",
@@ -74,8 +76,10 @@ class UserApi:
             call.caller.require(("admin",))
         call.catalog.user(name)
         hashed = await self._passwords.hashed(call.catalog, password)
-        await self._change(
-            call, lambda catalog: catalog.with_user(name, password=hashed, epoch=new_epoch())
+        await self._catalog.change(
+            call.guarded(
+                lambda catalog: catalog.with_user(name, password=hashed, epoch=new_epoch())
+            )
         )
 
     @endpoint(
@@ -86,15 +90,7 @@ class UserApi:
     )
     async def remove(self, call: Call, username: str) -> None:
         """Remove a user; every token of theirs ends."""
-        await self._change(call, lambda catalog: catalog.without_user(username))
-
-    async def _change(self, call: Call, step: Callable[[Catalog], Catalog]) -> None:
-
-        def checked(catalog: Catalog) -> Catalog:
-            call.check_still(catalog)
-            return step(catalog)
-
-        await self._catalog.change(checked)
+        await self._catalog.change(call.guarded(lambda catalog: catalog.without_user(username)))
 
     @endpoint("user/list", verbs=("GET",), rights=("admin",))
     async def list(self, call: Call) -> list[UserInfo]:
