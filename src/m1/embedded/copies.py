@@ -115,7 +115,7 @@ class Copy:
         self._target = target
         self._new = target.with_name(f"{target.name}.new")
         self._new.unlink(missing_ok=True)
-        os.close(os.open(self._new, os.O_CREAT | os.O_WRONLY, 0o600))
+        os.close(os.open(self._new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         self._hash = hashlib.sha256()
         self._connection = connect(self._new)
         self._connection.execute("PRAGMA journal_mode = OFF")  # it is synced as a whole, at the end
