@@ -8,13 +8,12 @@ endpoints that this version does not know can be called too.
 from __future__ import annotations
 
 import http.client
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode, urlsplit
 
 from m1.environments import Environment
-from m1.errors import M1Error, Misuse, NoConnection, from_status
+from m1.errors import M1Error, Misuse, NoConnection, refusal
 
 _CONNECT_SECONDS = 10
 _MOST_OF_A_REFUSAL = 64 * 1024
@@ -102,14 +101,8 @@ def _connected(address: str) -> tuple[http.client.HTTPConnection, str]:
 
 
 def _refusal(response: http.client.HTTPResponse) -> M1Error:
-    text = response.read(_MOST_OF_A_REFUSAL)
-    try:
-        message = str(json.loads(text)["message"])
-    except (ValueError, KeyError, TypeError, RecursionError):
-        message = text.decode(errors="replace").strip()[:500] or response.reason
-    wait = response.getheader("Retry-After", "")
-    is_short = wait.isdecimal() and len(wait) < 10
-    return from_status(response.status, message, int(wait) if is_short else None)
+    body, wait = response.read(_MOST_OF_A_REFUSAL), response.getheader("Retry-After", "")
+    return refusal(response.status, body, response.reason, wait)
 
 
 def _body(response: http.client.HTTPResponse) -> Iterator[bytes]:

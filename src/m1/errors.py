@@ -27,6 +27,8 @@ client reads such an answer and raises the same class again.
 
 from __future__ import annotations
 
+import json
+
 
 class M1Error(Exception):
     """The base of all errors that a client sees; on its own it is a bug (500)."""
@@ -169,6 +171,19 @@ _BY_STATUS: dict[int, type[M1Error]] = {
         Unavailable,
     )
 }
+
+
+_MOST_OF_A_MESSAGE = 500
+
+
+def refusal(status: int, body: bytes, reason: str, wait: str) -> M1Error:
+    """Give the error that an answer means: `reason` is HTTP's word, `wait` its Retry-After."""
+    try:
+        message = str(json.loads(body)["message"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        message = body.decode(errors="replace").strip()[:_MOST_OF_A_MESSAGE] or reason
+    is_short = wait.isdecimal() and len(wait) < 10
+    return from_status(status, message, int(wait) if is_short else None)
 
 
 def from_status(status: int, message: str, retry_after: int | None = None) -> M1Error:

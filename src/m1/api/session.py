@@ -8,8 +8,7 @@ from collections.abc import Coroutine
 from typing import Any
 from uuid import uuid4
 
-import msgspec
-
+from m1.answers import StoreInfo
 from m1.api.endpoint import Call, Natural, Positive, endpoint
 from m1.api.metadata import ROOT, Stamp
 from m1.api.ops import Ops, changes_of
@@ -28,15 +27,6 @@ _LARGE_OPS = 256 * 1024
 
 
 _unfinished: set[asyncio.Task[None]] = set()
-
-
-class StoreInfo(msgspec.Struct):
-    """A store as `/session/list` shows it."""
-
-    name: str
-    key: str
-    shards: int
-    replicas: int
 
 
 class SessionApi:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from m1.access import check_user_name, new_secret
+from m1.answers import Health
 from m1.api.endpoint import Call, Names, Rest, Secret, Text, endpoint
 from m1.api.metadata import check_paths
 from m1.api.services import Services
@@ -19,14 +20,6 @@ from m1.errors import BadRequest, Conflict, Forbidden, NotFound, TooManyLogins
 from m1.paths import MAX_PATH_BYTES
 
 _ORIGIN = re.compile(r"https?://[\w.:\[\]-]+")
-
-
-class Health(msgspec.Struct, omit_defaults=True):
-    """How a part fares: PASSED or FAILED."""
-
-    status: str
-    message: str = ""
-    details: dict[str, Health] | None = None
 
 
 class SystemApi:

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from m1.access import check_user_name, new_epoch
+from m1.answers import UserInfo
 from m1.api.endpoint import Call, NameList, Secret, endpoint
 from m1.api.services import Services
 from m1.catalog import User
 from m1.errors import Conflict, NotFound, TooManyLogins
-
-
-class UserInfo(msgspec.Struct):
-    """A user as `/user/list` shows one."""
-
-    username: str
-    rights: tuple[str, ...]
 
 
 class UserApi:
