@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from dataclasses import dataclass
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import httpx
 import msgspec
@@ -32,10 +33,11 @@ class Server:
 
     def __post_init__(self) -> None:
         try:
-            url = httpx.URL(self.url)
-        except httpx.InvalidURL:
-            url = httpx.URL("")
-        if url.scheme not in ("http", "https") or not url.host:
+            url = urlsplit(self.url)
+            is_good = url.scheme in ("http", "https") and url.hostname and url.port != 0
+        except ValueError:
+            is_good = False
+        if not is_good:
             raise Misuse(f"{self.url} is not a URL of a server, as in http://127.0.0.1:8100")
 
     def connected(self, kind: type[Http]) -> Http:
