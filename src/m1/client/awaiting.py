@@ -9,23 +9,16 @@ from typing import Any, Self
 
 import httpx
 
-from m1.client import forks
 from m1.client.ask import Ask, Id, Item, T
 from m1.client.batch import Batch, Step, Steps, Tell, Wait
 from m1.client.driving import drive_async
+from m1.client.edge import Edge, Home
 from m1.client.page import Page
-from m1.client.rules import Effect, LogIn, Login, Send, read, steps
-from m1.client.server import Server
+from m1.client.rules import Effect, LogIn, Send, read
 
 
-class Awaiting:
+class Awaiting(Edge):
     """Makes calls in the event loop that awaits them; it is of one loop."""
-
-    def __init__(self, server: Server, login: Login) -> None:
-        self._server = server
-        self._login = login
-        self.begin()
-        forks.begin_anew_after(self)
 
     def begin(self) -> None:
         """Have no connection, as at first."""
@@ -41,8 +34,7 @@ class Awaiting:
         return read(ask, (await self._answer(ask)).content, self._server.url)
 
     async def _answer(self, ask: Ask[T]) -> httpx.Response:
-        url, seconds = self._server.url, self._server.retry_seconds
-        return await drive_async(steps(ask, self._login, url, seconds), self._perform)
+        return await drive_async(self._steps(ask), self._perform)
 
     async def _perform(self, effect: Effect) -> httpx.Response | None:
         match effect:
@@ -59,6 +51,7 @@ class Awaiting:
     async def _send(self, ask: Ask[object], token: str) -> httpx.Response:
         request = self._server.request(self._http, ask, token)
         response = await self._http.send(request, stream=ask.streams)
+        self._note(response)
         if ask.streams and not response.is_success:
             await response.aread()
         return response
@@ -106,20 +99,20 @@ class AsyncUpdates:
         self._edge = edge
         self._batch = batch
         self._news = asyncio.Event()
-        self._home = forks.Home("these updates")
+        self._home = Home("these updates")
 
     async def __aenter__(self) -> Self:
         self._sender = asyncio.create_task(self._send_all())
         return self
 
     async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if not self._home.is_here():
+            return
         try:
-            if self._home.is_here():
-                await self._do(self._batch.closing(error))
+            await self._do(self._batch.closing(error))
         finally:
             self._sender.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._sender
+            await asyncio.wait([self._sender])
 
     async def upsert(self, item: Item) -> None:
         """Add an upsert, as the item is now; waits while too much waits to be sent."""

@@ -10,23 +10,16 @@ from typing import Any, Self
 
 import httpx
 
-from m1.client import forks
 from m1.client.ask import Ask, Id, Item, T
 from m1.client.batch import Batch, Step, Steps, Tell, Wait
 from m1.client.driving import drive
+from m1.client.edge import Edge, Home
 from m1.client.page import Page
-from m1.client.rules import Effect, LogIn, Login, Send, read, steps
-from m1.client.server import Server
+from m1.client.rules import Effect, LogIn, Send, read
 
 
-class Blocking:
+class Blocking(Edge):
     """Makes calls in the thread that asks for them; any number of threads may."""
-
-    def __init__(self, server: Server, login: Login) -> None:
-        self._server = server
-        self._login = login
-        self.begin()
-        forks.begin_anew_after(self)
 
     def begin(self) -> None:
         """Have no connection, as at first."""
@@ -42,8 +35,7 @@ class Blocking:
         return read(ask, self._answer(ask).content, self._server.url)
 
     def _answer(self, ask: Ask[T]) -> httpx.Response:
-        url, seconds = self._server.url, self._server.retry_seconds
-        return drive(steps(ask, self._login, url, seconds), self._perform)
+        return drive(self._steps(ask), self._perform)
 
     def _perform(self, effect: Effect) -> httpx.Response | None:
         match effect:
@@ -60,6 +52,7 @@ class Blocking:
     def _send(self, ask: Ask[object], token: str) -> httpx.Response:
         request = self._server.request(self._http, ask, token)
         response = self._http.send(request, stream=ask.streams)
+        self._note(response)
         if ask.streams and not response.is_success:
             response.read()
         return response
@@ -107,7 +100,7 @@ class Updates:
         self._batch = batch
         self._news = threading.Condition()
         self._sender = threading.Thread(target=self._send_all, name="m1 updates", daemon=True)
-        self._home = forks.Home("these updates")
+        self._home = Home("these updates")
 
     def __enter__(self) -> Self:
         self._sender.start()

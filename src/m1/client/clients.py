@@ -8,14 +8,14 @@ from typing import Self
 
 from m1.client.awaiting import Awaiting
 from m1.client.blocking import Blocking
-from m1.client.offered import Edge
+from m1.client.offered import E
 from m1.client.rooms import Rooms
 from m1.client.rules import Login
 from m1.client.server import Server
 from m1.environments import Environments
 
 
-class _AnyClient(Rooms[Edge]):
+class _AnyClient(Rooms[E]):
     """What both flavours have; Client says what it takes."""
 
     def __init__(
@@ -42,7 +42,7 @@ class _AnyClient(Rooms[Edge]):
         super().__init__(self._edge_to(server, Login(username, password, token)))
 
     @abstractmethod
-    def _edge_to(self, server: Server, login: Login) -> Edge:
+    def _edge_to(self, server: Server, login: Login) -> E:
         """Give what carries calls out."""
 
     @classmethod

@@ -19,17 +19,18 @@ from m1.client.ask import Ask
 from m1.client.awaiting import AsyncResult, AsyncUpdates, Awaiting
 from m1.client.batch import Batch
 from m1.client.blocking import Blocking, Result, Updates
+from m1.client.edge import Edge
 
 P = ParamSpec("P")
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
-Edge = TypeVar("Edge")
+E = TypeVar("E", bound=Edge)
 
 
-class Room(Generic[Edge]):
+class Room(Generic[E]):
     """What is offered under one name."""
 
-    def __init__(self, edge: Edge) -> None:
+    def __init__(self, edge: E) -> None:
         self._edge = edge
 
 

@@ -22,7 +22,7 @@ from m1.client.ask import (
     update,
 )
 from m1.client.batch import Batch, OnFailure
-from m1.client.offered import Edge, Room, asked, gathered, streamed
+from m1.client.offered import E, Room, asked, gathered, streamed
 
 _stores = json_of(list[StoreInfo])
 _facets = json_of(Facets)
@@ -34,7 +34,7 @@ _map = json_of(dict[str, Any])
 _truth = json_of(bool)
 
 
-class SessionRoom(Room[Edge]):
+class SessionRoom(Room[E]):
     """`/session/*`: the stores and their items."""
 
     @asked
@@ -126,7 +126,7 @@ class SessionRoom(Room[Edge]):
         return Ask("session/drop", {"store": store}, nothing)
 
 
-class UserRoom(Room[Edge]):
+class UserRoom(Room[E]):
     """`/user/*`: users and their rights, which are a list, or a text with commas."""
 
     @asked
@@ -161,7 +161,7 @@ class UserRoom(Room[Edge]):
         return _got("user/get", {"username": username}, _user)
 
 
-class SystemRoom(Room[Edge]):
+class SystemRoom(Room[E]):
     """`/system`: the settings."""
 
     @asked
@@ -185,10 +185,10 @@ class SystemRoom(Room[Edge]):
         return Ask("system", settings, nothing)
 
 
-class Rooms(Room[Edge]):
+class Rooms(Room[E]):
     """All that a client offers."""
 
-    def __init__(self, edge: Edge) -> None:
+    def __init__(self, edge: E) -> None:
         super().__init__(edge)
         self.session = SessionRoom(edge)
         self.user = UserRoom(edge)

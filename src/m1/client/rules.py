@@ -130,6 +130,8 @@ def _not_answered(ask: Ask[T], error: httpx.RequestError, url: str) -> Failed:
     reason = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, httpx.PoolTimeout):
         reason = "all connections of this client are in use: leave streams that you have read"
+    elif isinstance(error, httpx.TimeoutException):
+        reason = "timed out"
     if isinstance(error, _UNSENT):
         failed = Failed(Fate.UNSENT, NoConnection(f"cannot reach {url}: {reason}"))
     elif ask.repeats_after is Fate.LOST:
