@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +16,8 @@ from m1.errors import M1Error, NoConnection, TooManyLogins, Unauthorized, Unavai
 from tests.e2e.curl import fresh, ids, session
 from tests.e2e.flavours import both, connected
 from tests.e2e.gateway import Gateway, gateway, lost, passed_on, refused
-from tests.serving import Server
+from tests.e2e.test_tls import flags, make_certificate
+from tests.serving import Server, serving
 from tests.waiting import until
 
 ADMIN: dict[str, Any] = {"username": "admin", "password": "password"}
@@ -240,3 +243,21 @@ def test_connections_are_used_again(server: Server, way: Gateway) -> None:
         for _ in range(5):
             client.ping()
     assert len({call.port for call in way.calls}) == 1
+
+
+@both
+def test_a_certificate_is_checked_by_the_system_or_by_what_is_given(
+    tmp_path: Path, flavour: str
+) -> None:
+    made = make_certificate(tmp_path / "certificate")
+    with serving(tmp_path, *flags(made)) as server:
+        known = ssl.create_default_context(cafile=str(made / "cert.pem"))
+        with connected(flavour, server.url, tls=known) as client:
+            assert client.ping()
+        begun = time.monotonic()
+        with (
+            connected(flavour, server.url) as client,
+            pytest.raises(NoConnection, match="shows no good certificate"),
+        ):
+            client.ping()
+        assert time.monotonic() - begun < 5  # it is not tried again

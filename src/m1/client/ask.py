@@ -26,7 +26,7 @@ class Op(TypedDict, total=False):
 
 
 class Fate(IntEnum):
-    """How far a call came that failed, from what certainly was not done to what may be."""
+    """What became of a call that failed, from what surely was not done to what may be."""
 
     UNSENT = 0
     """No connection was made."""
@@ -34,6 +34,8 @@ class Fate(IntEnum):
     """It was answered 503."""
     LOST = 2
     """It was sent, and no whole answer came."""
+    FINAL = 3
+    """It would fail again."""
 
 
 @dataclass(frozen=True, slots=True)

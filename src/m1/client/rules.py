@@ -74,7 +74,7 @@ class Login:
 class Failed(NamedTuple):
     """What became of a try, and the error that it is for the caller."""
 
-    fate: Fate | None
+    fate: Fate
     error: M1Error | NoConnection
 
 
@@ -103,11 +103,7 @@ def steps(ask: Ask[T], login: Login, url: str, retry_seconds: float) -> Steps:
             yield LogIn(token)
             continue
         wait = _wait(failed.error, pause)
-        if (
-            failed.fate is None
-            or failed.fate > ask.repeats_after
-            or time.monotonic() + wait > deadline
-        ):
+        if failed.fate > ask.repeats_after or time.monotonic() + wait > deadline:
             raise failed.error
         yield Sleep(wait)
         pause = min(2 * pause, _LONGEST_PAUSE)
@@ -122,7 +118,7 @@ def _wait(error: M1Error | NoConnection, pause: float) -> float:
 def _refused(response: httpx.Response) -> Failed:
     wait = response.headers.get("Retry-After", "")
     error = refusal(response.status_code, response.content, response.reason_phrase, wait)
-    return Failed(Fate.REFUSED if isinstance(error, Unavailable) else None, error)
+    return Failed(Fate.REFUSED if isinstance(error, Unavailable) else Fate.FINAL, error)
 
 
 def _not_answered(ask: Ask[T], error: httpx.RequestError, url: str) -> Failed:
@@ -132,7 +128,9 @@ def _not_answered(ask: Ask[T], error: httpx.RequestError, url: str) -> Failed:
         reason = "all connections of this client are in use: leave streams that you have read"
     elif isinstance(error, httpx.TimeoutException):
         reason = "timed out"
-    if isinstance(error, _UNSENT):
+    if "CERTIFICATE_VERIFY_FAILED" in reason:  # the cause is not kept on the way to us
+        failed = Failed(Fate.FINAL, NoConnection(f"{url} shows no good certificate: {reason}"))
+    elif isinstance(error, _UNSENT):
         failed = Failed(Fate.UNSENT, NoConnection(f"cannot reach {url}: {reason}"))
     elif ask.repeats_after is Fate.LOST:
         failed = Failed(Fate.LOST, NoConnection(f"{url} did not answer: {reason}"))
