@@ -29,15 +29,15 @@ class Health(msgspec.Struct, omit_defaults=True):
     details: dict[str, Health] | None = None
 
 
-class Facet(msgspec.Struct):
-    """A value, or a path, and how many items have it."""
+class FacetCount(msgspec.Struct):
+    """A path, a text or the beginning of a stretch, and how many of the items have it."""
 
-    value: str | int | float | bool
+    value: str | int | float
     count: int
 
 
-class Facets(msgspec.Struct):
-    """How many items match, and what they have, as `/session/facets` shows it."""
+class FacetCounts(msgspec.Struct):
+    """How many items match, and the facets they have."""
 
     count: int
-    facets: list[Facet]
+    facets: list[FacetCount]

@@ -18,7 +18,8 @@ client reads such an answer and raises the same class again.
       TooManyLogins           429  too many failed logins: wait `retry_after` seconds
       HeadersTooLarge         431  the headers are over the limit
       Unavailable             503  the same call may succeed after `retry_after` seconds
-    Failure                          ends a command with one line and an exit code
+    Failure                          ends a command with one line and an exit code; where the
+                                     Python client raises one, its message says what to do
       Misuse                       2 the command line, or a file it needs, is wrong
       NoConnection                 3 no connection to the server, or a broken stream
       StartError                   2 `m1 serve` cannot start

@@ -41,7 +41,7 @@ from tests.serving import Server, serving
 
 ADMIN: dict[str, Any] = {"username": "admin", "password": "password"}
 ROOM_OF = {"session": SessionRoom, "user": UserRoom, "system": SystemRoom}
-AWAITED = {"session/facets"}
+AWAITED = {"session/facets", "metrics"}
 """What a server of the next version has."""
 OF_OUR_OWN = {"session/update": {"upsert", "delete"}, "system": {"settings"}}
 """Parameters that are of the client alone."""

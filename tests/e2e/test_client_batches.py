@@ -14,7 +14,7 @@ import pytest
 
 from m1 import AsyncClient, Client
 from m1.client import FailedUpdate, UpdatesFailed
-from m1.errors import BadRequest, NoConnection, NotFound
+from m1.errors import BadRequest, Misuse, NoConnection, NotFound
 from tests.e2e.curl import found, fresh, ids, session
 from tests.e2e.flavours import both, connected
 from tests.e2e.gateway import Gateway, gateway, lost, refused
@@ -246,7 +246,7 @@ def test_an_error_of_the_block_stays_and_has_a_note_of_what_failed(
         pytest.raises(TypeError, match="unsupported") as told,
     ):
         bring(client, store, session("a"), {"no": "key"}, session("b", n=object()))
-    assert told.value.__notes__[0].startswith("1 changes were not applied")
+    assert told.value.__notes__[0].startswith("1 change was not applied")
     assert ids(server, store) == ["a"]
 
 
@@ -269,18 +269,32 @@ def test_a_callback_that_fails_ends_the_batch(server: Server, flavour: str) -> N
     many = [session(n) for n in range(100_000)]
     with (
         connected(flavour, server.url, token=server.token) as client,
-        pytest.raises(ZeroDivisionError),
+        pytest.raises(ZeroDivisionError) as told,
     ):
         bring(client, "nowhere", *many, changes=1, on_failure=fail)
+    assert "are not applied" in told.value.__notes__[0]
+
+
+def test_a_callback_that_would_wait_for_itself_is_told_so(server: Server) -> None:
+    with (
+        Client(server.url, token=server.token) as client,
+        pytest.raises(RuntimeError, match="on_failure cannot"),
+        client.updates("nowhere", on_failure=lambda _: updates.upsert(session("b"))) as updates,
+    ):
+        updates.upsert(session("a"))
 
 
 @both
-def test_nothing_is_added_behind_the_end(server: Server, flavour: str) -> None:
+def test_nothing_is_added_before_the_block_or_behind_it(server: Server, flavour: str) -> None:
     with connected(flavour, server.url, token=server.token) as client:
         with client.updates("stash") as updates:
             pass
-        with pytest.raises(RuntimeError, match="have ended"):
+        with pytest.raises(RuntimeError, match="not open"):
             updates.upsert(session("late"))
+        with pytest.raises(RuntimeError, match="not open"):
+            client.updates("stash").upsert(session("early"))
+        with pytest.raises(Misuse):
+            client.updates("stash", changes=0)
 
 
 def test_a_cancelled_task_leaves_no_sender_behind(server: Server, way: Gateway) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable
 from typing import Any, assert_type
 
 from m1 import AsyncClient, Client
-from m1.answers import Facets, Health, StoreInfo, UserInfo
+from m1.answers import FacetCounts, Health, StoreInfo, UserInfo
 from m1.client import AsyncResult, AsyncUpdates, FailedUpdate, Result, Updates
 
 with Client("http://127.0.0.1:8100", username="ada", password="secret") as client:
@@ -20,7 +20,7 @@ with Client("http://127.0.0.1:8100", username="ada", password="secret") as clien
     assert_type(client.auth("ada", ttl=1), str)
     assert_type(client.health(), dict[str, Health])
     assert_type(client.session.list(), list[StoreInfo])
-    assert_type(client.session.facets("stash", path="a.b", low="2024"), Facets)
+    assert_type(client.session.facets("stash", path="a.b", low="2024"), FacetCounts)
     assert_type(client.user.get("ada"), UserInfo)
     assert_type(client.system.setting("geo"), str)
     client.session.update("stash", upsert=[{"session": {"id": 1}}], delete=["a", 2])

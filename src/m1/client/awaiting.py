@@ -10,7 +10,7 @@ from typing import Any, Self
 import httpx
 
 from m1.client.ask import Ask, Id, Item, T
-from m1.client.batch import Batch, Step, Steps, Tell, Wait
+from m1.client.batch import Batch, Report, Step, Steps, Tell, Wait
 from m1.client.driving import drive_async
 from m1.client.edge import Edge, Home
 from m1.client.page import Page
@@ -102,6 +102,7 @@ class AsyncUpdates:
         self._home = Home("these updates")
 
     async def __aenter__(self) -> Self:
+        await self._do(self._batch.opening())
         self._sender = asyncio.create_task(self._send_all())
         return self
 
@@ -149,5 +150,7 @@ class AsyncUpdates:
             case Tell():
                 self._news.set()
                 await asyncio.sleep(0)  # who only brings changes lets the others have a turn
+            case Report(on_failure, failure):
+                on_failure(failure)
             case ask:
                 await self._edge.answer(ask)

@@ -3,7 +3,7 @@
     upsert, delete -> waiting changes -> an update at a time -> done, or a failure
 
 Nothing here waits or sends. Everything that would is a generator that yields what is to be
-done: `Wait` until there is news, `Tell` that there is, or send an `Ask`.
+done: `Wait` until there is news, `Tell` that there is, send an `Ask`, `Report` a failure.
 """
 
 from __future__ import annotations
@@ -11,32 +11,17 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 import msgspec
 
 from m1.client.ask import Ask, Id, Item, Op, text_of, update
-from m1.errors import BadRequest, M1Error, NoConnection, TooLarge
+from m1.errors import BadRequest, M1Error, Misuse, NoConnection, TooLarge
 
 _UPDATES_HELD = 8
 """So many updates' bytes may wait or have failed, before whoever brings more waits."""
 _CHANGE_BYTES = 100
 """What a change takes in memory beside its text."""
-
-
-class Wait(NamedTuple):
-    """To wait for news, so many seconds at most."""
-
-    seconds: float | None = None
-
-
-class Tell(NamedTuple):
-    """To tell all who wait that there is news."""
-
-
-Step = Wait | Tell | Ask[None]
-Steps = Generator[Step, None, None]
 
 
 class Change(NamedTuple):
@@ -70,11 +55,33 @@ class UpdatesFailed(Exception):
             for each in failures
             for op in each.ops
         )
-        super().__init__(f"{count} changes were not applied: {failures[0].error}")
+        what = "1 change was" if count == 1 else f"{count} changes were"
+        super().__init__(f"{what} not applied: {failures[0].error}")
         self.failures = failures
 
 
 OnFailure = Callable[[FailedUpdate], None]
+
+
+class Wait(NamedTuple):
+    """To wait for news, so many seconds at most."""
+
+    seconds: float | None = None
+
+
+class Tell(NamedTuple):
+    """To tell all who wait that there is news."""
+
+
+class Report(NamedTuple):
+    """To give a failure to the caller's function."""
+
+    on_failure: OnFailure
+    failure: FailedUpdate
+
+
+Step = Wait | Tell | Report | Ask[None]
+Steps = Generator[Step, None, None]
 
 
 def ops_of(changes: Iterable[Change]) -> bytes:
@@ -91,31 +98,29 @@ def ops_of(changes: Iterable[Change]) -> bytes:
     return b"[{%s}]" % b"},{".join(written)
 
 
-@dataclass
 class Batch:
     """The changes for one store that have not been applied, and those that failed."""
 
-    store: str
-    seconds: float
-    changes: int
-    bytes: int
-    on_failure: OnFailure | None
-    is_over: bool = False
-    """Whether nothing is sent any more."""
-    _broken: BaseException | None = None
-    """What ended it before its time."""
-    _waiting: deque[Change] = field(default_factory=deque)
-    _oldest: float = 0.0
-    """When the first of those that wait came."""
-    _waiting_bytes: int = 0
-    _sending_bytes: int = 0
-    _failed_bytes: int = 0
-    _failures: list[FailedUpdate] = field(default_factory=list)
-    _added: int = 0
-    _done: int = 0
-    _wanted: int = 0
-    """So many of the changes are not to wait for more."""
-    _is_closing: bool = False
+    def __init__(
+        self, store: str, seconds: float, changes: int, size: int, on_failure: OnFailure | None
+    ) -> None:
+        if seconds < 0 or changes < 1 or size < 1:
+            raise Misuse("updates have at least one change and one byte, and wait at least 0 s")
+        self._store = store
+        self._seconds, self._changes, self._size = seconds, changes, size
+        self._on_failure = on_failure
+        self.is_over = False
+        """Whether nothing is sent any more."""
+        self._is_open = self._is_closing = False
+        self._broken: BaseException | None = None
+        """What ended it before its time."""
+        self._waiting: deque[Change] = deque()
+        self._oldest = 0.0
+        """When the first of those that wait came."""
+        self._waiting_bytes = self._sending_bytes = self._failed_bytes = 0
+        self._failures: list[FailedUpdate] = []
+        self._added = self._done = self._wanted = 0
+        """How many changes came, were sent, and are not to wait for more."""
 
     # --- for those who bring changes ---
 
@@ -129,7 +134,7 @@ class Batch:
 
     def _adding(self, change: Change) -> Steps:
         self._check_open()
-        most = _UPDATES_HELD * self.bytes
+        most = _UPDATES_HELD * self._size
         while self._waiting_bytes + self._sending_bytes + self._failed_bytes >= most:
             if self._failed_bytes >= most:
                 raise self._reported()
@@ -143,6 +148,11 @@ class Batch:
         if len(self._waiting) == 1 or self._is_due():
             yield Tell()
 
+    def opening(self) -> Steps:
+        """Take changes from now on."""
+        self._is_open = True
+        yield Tell()
+
     def flushing(self) -> Steps:
         """Wait until all that was added before has been sent; raises UpdatesFailed."""
         self._wanted = goal = self._added
@@ -154,7 +164,7 @@ class Batch:
 
     def closing(self, error: BaseException | None) -> Steps:
         """Send all there is; raises UpdatesFailed, or notes it on the error of the block."""
-        self._is_closing = True
+        self._is_open, self._is_closing = False, True
         yield Tell()
         while not self.is_over:
             yield Wait()
@@ -167,8 +177,8 @@ class Batch:
     def _check_open(self) -> None:
         if self._broken is not None:
             raise self._broken
-        if self._is_closing:
-            raise RuntimeError("these updates have ended: no more can be added")
+        if not self._is_open:
+            raise RuntimeError("these updates are not open: add to them in their with block")
 
     def _problem(self) -> BaseException | None:
         """Give what went wrong and was not told before."""
@@ -184,7 +194,7 @@ class Batch:
         """Send update after update, until the batch is closed and nothing waits."""
         while self._waiting or not self._is_closing:
             if not self._is_due():
-                left = self._oldest + self.seconds - time.monotonic()
+                left = self._oldest + self._seconds - time.monotonic()
                 yield Wait(left if self._waiting else None)
                 continue
             changes = self._taken()
@@ -196,17 +206,17 @@ class Batch:
     def _is_due(self) -> bool:
         """Tell whether what waits is to be sent now."""
         return bool(self._waiting) and (
-            len(self._waiting) >= self.changes
-            or self._waiting_bytes >= self.bytes
+            len(self._waiting) >= self._changes
+            or self._waiting_bytes >= self._size
             or self._is_closing
             or self._done < self._wanted
-            or time.monotonic() - self._oldest >= self.seconds
+            or time.monotonic() - self._oldest >= self._seconds
         )
 
     def _taken(self) -> list[Change]:
         """Take as many changes as make one update."""
         taken: list[Change] = []
-        while self._waiting and len(taken) < self.changes and self._sending_bytes < self.bytes:
+        while self._waiting and len(taken) < self._changes and self._sending_bytes < self._size:
             taken.append(self._waiting.popleft())
             self._waiting_bytes -= taken[-1].size
             self._sending_bytes += taken[-1].size
@@ -215,7 +225,7 @@ class Batch:
     def _applying(self, changes: list[Change]) -> Steps:
         """Send an update; of one that is refused each half, so that the bad change fails alone."""
         try:
-            yield update(self.store, ops_of(changes))
+            yield update(self._store, ops_of(changes))
             return
         except (M1Error, NoConnection) as error:
             failed = error
@@ -224,12 +234,12 @@ class Batch:
             yield from self._applying(changes[:middle])
             yield from self._applying(changes[middle:])
         else:
-            self._fail(changes, failed)
+            yield from self._failing(changes, failed)
 
-    def _fail(self, changes: list[Change], error: M1Error | NoConnection) -> None:
+    def _failing(self, changes: list[Change], error: M1Error | NoConnection) -> Steps:
         failure = FailedUpdate(msgspec.json.decode(ops_of(changes), type=list[Op]), error)
-        if self.on_failure is not None:
-            self.on_failure(failure)
+        if self._on_failure is not None:
+            yield Report(self._on_failure, failure)
         else:
             self._failures.append(failure)
             self._failed_bytes += sum(change.size for change in changes)
@@ -237,5 +247,5 @@ class Batch:
     def end(self, error: BaseException | None) -> None:
         """Take note that nothing is sent any more, and of what was the reason, if there was one."""
         self.is_over, self._broken = True, error
-        if error is not None and self._waiting:
-            error.add_note(f"{len(self._waiting)} changes were not sent")
+        if error is not None and self._done < self._added:
+            error.add_note(f"of the changes, the last {self._added - self._done} are not applied")

@@ -11,7 +11,7 @@ from typing import Any, Self
 import httpx
 
 from m1.client.ask import Ask, Id, Item, T
-from m1.client.batch import Batch, Step, Steps, Tell, Wait
+from m1.client.batch import Batch, Report, Step, Steps, Tell, Wait
 from m1.client.driving import drive
 from m1.client.edge import Edge, Home
 from m1.client.page import Page
@@ -103,6 +103,7 @@ class Updates:
         self._home = Home("these updates")
 
     def __enter__(self) -> Self:
+        self._do(self._batch.opening())
         self._sender.start()
         return self
 
@@ -125,6 +126,8 @@ class Updates:
 
     def _do(self, steps: Steps) -> None:
         self._home.check()
+        if threading.current_thread() is self._sender:
+            raise RuntimeError("on_failure cannot use the updates that call it: do it elsewhere")
         with self._news:
             drive(steps, self._perform)
 
@@ -145,9 +148,16 @@ class Updates:
                 self._news.wait(seconds)
             case Tell():
                 self._news.notify_all()
-            case ask:
+            case _:
                 self._news.release()
                 try:
-                    self._edge.answer(ask)
+                    self._perform_freely(step)
                 finally:
                     self._news.acquire()
+
+    def _perform_freely(self, step: Report | Ask[None]) -> None:
+        """Do what takes its time, while others bring changes."""
+        if isinstance(step, Report):
+            step.on_failure(step.failure)
+        else:
+            self._edge.answer(step)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from m1.answers import Facets, Health, StoreInfo, UserInfo
+from m1.answers import FacetCounts, Health, StoreInfo, UserInfo
 from m1.client.ask import (
     Ask,
     Fate,
@@ -25,7 +25,7 @@ from m1.client.batch import Batch, OnFailure
 from m1.client.offered import E, Room, asked, gathered, streamed
 
 _stores = json_of(list[StoreInfo])
-_facets = json_of(Facets)
+_facets = json_of(FacetCounts)
 _users = json_of(list[UserInfo])
 _user = json_of(UserInfo)
 _settings = json_of(dict[str, str])
@@ -79,8 +79,8 @@ class SessionRoom(Room[E]):
         low: str | float | None = None,
         high: str | float | None = None,
         buckets: int | None = None,
-    ) -> Ask[Facets]:
-        """Count the values at a path among the items that match, or without one the paths."""
+    ) -> Ask[FacetCounts]:
+        """Count what the items that match have: paths, the values of one, or a histogram."""
         return Ask(
             "session/facets",
             {
@@ -236,6 +236,11 @@ class Rooms(Room[E]):
     def health(self) -> Ask[dict[str, Health]]:
         """Tell how each part of the server fares."""
         return _got("health", {}, _health)
+
+    @asked
+    def metrics(self) -> Ask[str]:
+        """Give the server's figures, as Prometheus reads them."""
+        return _got("metrics", {}, text)
 
     @asked
     def openapi(self) -> Ask[dict[str, Any]]:
