@@ -298,12 +298,13 @@ def test_nothing_is_added_before_the_block_or_behind_it(server: Server, flavour:
 
 
 def test_a_cancelled_task_leaves_no_sender_behind(server: Server, way: Gateway) -> None:
+    store = fresh(server)
     way.open.clear()
 
     async def bring() -> None:
         async with (
             AsyncClient(way.url, token=server.token) as client,
-            client.updates("stash") as updates,
+            client.updates(store) as updates,
         ):
             await updates.upsert(session("a"))
             await updates.flush()
