@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import msgspec
-
+from m1.answers import FacetCount, FacetCounts
 from m1.api.endpoint import Call, Natural, Positive, endpoint
 from m1.api.plans import plan_of
 from m1.api.services import Services
@@ -12,20 +11,6 @@ from m1.query import read_moment
 from m1.query.facets import Facets, Paths, Stretches, Texts
 
 _MOST_BUCKETS = 1_000
-
-
-class FacetCount(msgspec.Struct):
-    """A path, a text or the beginning of a stretch, and how many of the items have it."""
-
-    value: str | int | float
-    count: int
-
-
-class FacetCounts(msgspec.Struct):
-    """How many items match, and the facets they have."""
-
-    count: int
-    facets: list[FacetCount]
 
 
 class FacetApi:
