@@ -19,7 +19,8 @@ Made from the endpoints by `make docs`; do not edit. Calls carry the token in th
 `m1-auth-token`. Parameters come in the query string, as a form (`curl -d`), as multipart
 (`curl --form`) or as a JSON object; those that an endpoint does not know are ignored.
 Every refusal is `{"message": "...", "status": N}`; 405, 408, 414 and 431 may meet any call that is
-not well formed. A server describes itself in OpenAPI 3.1 at `/openapi.json`.
+not well formed. Every answer has the header `m1-request-id`, by which the log speaks of it.
+A server describes itself in OpenAPI 3.1 at `/openapi.json`.
 """
 
 

@@ -13,7 +13,7 @@ import pytest
 HOUSE = Path(__file__).parents[1] / "src" / "m1"
 
 FLOORS = [
-    ["answers", "errors", "progress", "steps"],
+    ["answers", "errors", "metrics", "progress", "steps"],
     ["values", "pretty", "longwork"],
     ["jsontext", "environments", "query"],
     ["paths", "caller", "client"],
@@ -118,7 +118,7 @@ def test_the_cores_touch_no_file_socket_clock_or_chance() -> None:
 
 def test_the_command_starts_without_the_server() -> None:
     heavy = {"m1.server", "m1.api", "m1.embedded", "falcon", "uvicorn", "numpy", "msgspec"}
-    heavy |= {"m1.client", "httpx"}
+    heavy |= {"m1.client", "httpx", "m1.metrics", "prometheus_client"}
     code = "import sys, m1.cli; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert not heavy & set(loaded.stdout.decode().split())

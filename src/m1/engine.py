@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
+from m1.metrics import Measure
 from m1.query.facets import Facets
 from m1.query.plan import Plan, SortKey
 from m1.terms import Flat
@@ -167,6 +168,9 @@ class Engine(Protocol):
 
     async def check(self) -> list[Check]:
         """Tell how the engine's parts fare, each space's as `<uid> shard 0 replica 0`."""
+
+    async def measure(self) -> list[Measure]:
+        """Give what there is to be read of `m1.metrics`; what cannot be just now is left out."""
 
     async def close(self) -> None:
         """Finish what was begun and let go of everything; the last call."""

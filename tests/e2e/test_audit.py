@@ -16,7 +16,7 @@ from m1.server.log import formatter
 from tests.serving import Server, serving
 from tests.waiting import until
 
-AUDITED = re.compile(r"[0-9T:.-]+Z AUDIT (\{.*\})")
+AUDITED = re.compile(r"[0-9T:.-]+Z AUDIT \[[0-9a-f]{16}\] (\{.*\})")
 NOT_AUDITED = {"session/update"}
 
 
@@ -102,7 +102,9 @@ def test_strangers_cannot_fill_the_log(own: Server) -> None:
 
 def test_no_input_forges_a_line_or_fills_the_log(own: Server) -> None:
     own.log_in()
-    line = '2026-01-01T00:00:00.000Z AUDIT {"call": "user/add", "user": "eve", "status": 204}'
+    said = '{"call": "user/add", "user": "eve", "status": 204}'
+    line = f"2026-01-01T00:00:00.000Z AUDIT [0123456789abcdef] {said}"
+    assert AUDITED.fullmatch(line)
     before = len(audits(own))
     for name in (
         f"x\n{line}",
@@ -126,7 +128,8 @@ def test_no_input_forges_a_line_or_fills_the_log(own: Server) -> None:
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
 def test_an_exceptions_text_forges_no_line(log_format: str) -> None:
-    line = "2026-01-01T00:00:00.000Z AUDIT {}"
+    line = "2026-01-01T00:00:00.000Z AUDIT [0123456789abcdef] {}"
+    assert AUDITED.match(line)
     try:
         raise ValueError(f"x\n{line}\r{line}")
     except ValueError as error:

@@ -40,6 +40,7 @@ OF_THE_CONTRACT = {
     ("system", "POST"): {"admin"},
     ("system/{name}", "GET"): {"admin"},
     ("system/{name}", "POST"): {"admin"},
+    ("metrics", "GET"): {"admin"},
     ("openapi.json", "GET"): None,
 }
 """The rights any one of which will do; none at all where any token will, None without one."""

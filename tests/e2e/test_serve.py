@@ -474,7 +474,7 @@ def test_help_shows_every_flag(tmp_path: Path) -> None:
     )
     flags = (
         "data host port engine geo tls-cert tls-key insecure "
-        "trusted-proxies init-secret-file max-body log-format quickstart"
+        "trusted-proxies init-secret-file max-body slow-seconds local-metrics log-format quickstart"
     )
     for flag in flags.split():
         assert re.search(rf"--{flag}\b(?!-)", done.stdout), flag

@@ -9,6 +9,7 @@ from m1.api.endpoint import Call, Positive, Secret, Text, endpoint
 from m1.api.services import Services
 from m1.catalog import Catalog
 from m1.errors import Forbidden, NotFound, TooManyLogins, Unauthorized
+from m1.metrics import LOGINS_REFUSED
 
 
 class AuthApi:
@@ -49,7 +50,12 @@ class AuthApi:
         return Text(issue_token(catalog, username, address, call.now, ttl))
 
     async def _check(self, catalog: Catalog, user: str, password: str, address: str) -> None:
-        await self._passwords.check(catalog, user, password, address, time.monotonic())
+        try:
+            await self._passwords.check(catalog, user, password, address, time.monotonic())
+        except (Unauthorized, TooManyLogins) as error:
+            delayed = isinstance(error, TooManyLogins)
+            LOGINS_REFUSED.labels("delayed" if delayed else "wrong").inc()
+            raise
 
 
 def _address(ip: str) -> str:

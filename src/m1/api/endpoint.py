@@ -12,9 +12,11 @@
 
 The signature is the parameters: the name, the kind (by annotation), whether it is needed
 (no default). The docstring is the help. The return annotation is the kind of answer: None
-is 204, `Text` plain text, `Page` a stream, anything else JSON. `rights` are those any one
-of which will do; an empty set is "any token", None is "no token". Calls that only read are
-those by GET; all others are written to the audit log unless the declaration says otherwise.
+is 204, `Text` plain text (or what `media` says), `Page` a stream, anything else JSON.
+`rights` are those any one of which will do; an empty set is "any token", None is "no token";
+`local` lets callers on this machine in without, where the operator wants it. Calls that only
+read are those by GET; all others are written to the audit log unless the declaration says
+otherwise.
 `raises` are the refusals of its own, beside those that its signature and rights tell of.
 Form reading, rights, `m1 help`, OpenAPI, the reference in docs/ and the tests all read the
 same declaration.
@@ -214,6 +216,10 @@ class Endpoint:
     """The argument that gets the parameters of any other name, as texts."""
     answer: Any
     help: str
+    media: str
+    """The content type of an answer that is text."""
+    local: bool
+    """Whether `--local-metrics` opens it to callers on this machine."""
     audited: bool
     """Whether a call is written to the audit log."""
     raises: tuple[type[M1Error], ...]
@@ -262,6 +268,8 @@ def endpoint(
     *,
     rights: tuple[str, ...] | None,
     verbs: tuple[str, ...] = ("POST",),
+    media: str = "text/plain; charset=utf-8",
+    local: bool = False,
     audited: bool | None = None,
     raises: tuple[type[M1Error], ...] = (),
     example: Mapping[str, Any] | None = None,
@@ -287,6 +295,8 @@ def endpoint(
             rest=next((each.name for each in signature if hints[each.name] is Rest), None),
             answer=hints["return"],
             help=inspect.getdoc(method) or "",
+            media=media,
+            local=local,
             audited="GET" not in verbs if audited is None else audited,
             raises=raises,
             example=example or {},

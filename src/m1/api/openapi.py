@@ -24,7 +24,8 @@ Live sessions, kept by key and found by Lucene query as soon as they are written
 
 Calls carry the token that `/auth` gives in the header `m1-auth-token`. Parameters may come in the
 query string, as a form, as multipart or as a JSON map; those that an endpoint does not know are
-ignored. Every refusal has the body `{"message", "status"}`. A call that is not well formed may be
+ignored. Every refusal has the body `{"message", "status"}`, and every answer the header
+`m1-request-id`, by which the server's log speaks of it. A call that is not well formed may be
 answered with 405, 408, 414 or 431 as well."""
 _PAGE = {
     "type": "object",
@@ -87,12 +88,18 @@ def _operation(endpoint: Endpoint, verb: str) -> Part:
         "tags": [endpoint.path.partition("/")[0]],
         "summary": summary,
         "description": description.strip(),
-        "security": [] if endpoint.rights is None else [{"token": []}],
+        "security": _security(endpoint),
         "x-rights": endpoint.rights,
         "parameters": parameters,
         **body,
         "responses": _responses(endpoint),
     }
+
+
+def _security(endpoint: Endpoint) -> list[Part]:
+    if endpoint.rights is None:
+        return []
+    return [{"token": []}, {}] if endpoint.local else [{"token": []}]
 
 
 # --- what a call brings ---
@@ -149,7 +156,7 @@ def _success(endpoint: Endpoint) -> Part:
         return {"204": {"description": "It is done."}}
     content: Part
     if endpoint.answer is Text:
-        content = {"text/plain": {"schema": {"type": "string"}}}
+        content = {endpoint.media.partition(";")[0]: {"schema": {"type": "string"}}}
     elif endpoint.answer is Page:
         lines = {"schema": {"type": "string"}}
         content = {_JSON: {"schema": _reference("Page")}, _LINES: lines}

@@ -87,7 +87,10 @@ def rights_text(endpoint: Endpoint) -> str:
     """Say who may call an endpoint."""
     if endpoint.rights is None:
         return "none, and no token"
-    return " or ".join(endpoint.rights) or "none, but a token"
+    rights = " or ".join(endpoint.rights) or "none, but a token"
+    return (
+        f"{rights}; none on the server's machine with --local-metrics" if endpoint.local else rights
+    )
 
 
 def answer_text(endpoint: Endpoint) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import ipaddress
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
@@ -17,6 +18,7 @@ from m1.api.services import Services
 from m1.catalog import DEFAULTS, KNOWN_RIGHTS, Catalog, User
 from m1.engine import Check
 from m1.errors import BadRequest, Conflict, Forbidden, NotFound, TooManyLogins
+from m1.metrics import CONTENT_TYPE, Measure, exposition
 from m1.paths import MAX_PATH_BYTES
 
 _ORIGIN = re.compile(r"https?://[\w.:\[\]-]+")
@@ -90,6 +92,12 @@ class SystemApi:
         passed = all(part.status == "PASSED" for part in parts.values())
         return {"overall": Health("PASSED" if passed else "FAILED"), **parts}
 
+    @endpoint("metrics", verbs=("GET",), rights=("admin",), media=CONTENT_TYPE, local=True)
+    async def metrics(self, call: Call) -> Text:
+        """Give the figures of this server as Prometheus gathers them, see docs/metrics.md."""
+        measures = await self._services.engine.measure()
+        return Text(await asyncio.to_thread(exposition, list(_of_stores(call.catalog, measures))))
+
     @endpoint("system", verbs=("GET",), rights=("admin",))
     async def settings(self, call: Call) -> dict[str, str]:
         """Show all settings."""
@@ -157,8 +165,23 @@ def _summary(checks: Iterable[Check]) -> Health:
     return Health("PASSED" if passed else "FAILED", "; ".join(check.message for check in found))
 
 
+def _names(catalog: Catalog) -> dict[str, str]:
+    """Give the names of the stores by the uids of their spaces."""
+    return {store.uid: name for name, store in catalog.stores.items()}
+
+
+def _of_stores(catalog: Catalog, measures: Iterable[Measure]) -> Iterator[Measure]:
+    """Say of which store a measure is; those of spaces without one are left out."""
+    names = _names(catalog)
+    for measure in measures:
+        if measure.store is None:
+            yield measure
+        elif measure.store in names:
+            yield measure._replace(store=names[measure.store])
+
+
 def _sessions(catalog: Catalog, checks: list[Check]) -> Health:
-    names = {store.uid: name for name, store in catalog.stores.items()}
+    names = _names(catalog)
     details = {}
     for check in checks:
         uid, _, copy = check.part.partition(" ")

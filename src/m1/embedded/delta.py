@@ -204,6 +204,11 @@ class Delta:
         return self.ids[docid].encode()
 
     @property
+    def term_count(self) -> int:
+        """See Part; of the paths that were asked for."""
+        return sum(len(terms.words) for terms in self._terms.values())
+
+    @property
     def existing_paths(self) -> Iterable[str]:
         """See Part."""
         return frozenset[str]().union(*(shape.existing for shape in self._by_shape))

@@ -36,7 +36,8 @@ FORMAT = 1
 _APPLICATION_ID = 0x6D31_5353  # "m1SS", shown by file(1) and checked before anything is written
 FILE = "items.db"
 _LOCK = "lock"
-SIDES = ("-wal", "-shm")
+LOG = "-wal"
+SIDES = (LOG, "-shm")
 """What the files that SQLite keeps beside it are called after it."""
 INDEX = "index"
 """The folder of all that is made from the rows; it also says that there were any."""
@@ -110,7 +111,7 @@ class Disk:
                 f"a repair of {self.file.parent} was cut short: move the files of its newest "
                 f"damaged-... folder back, remove {REPAIRED}, and run m1 repair again"
             )
-        log = Path(f"{self.file}-wal")
+        log = Path(f"{self.file}{LOG}")
         problem = damage_in(log)
         if problem is not None:
             raise DamagedData(f"{log} is damaged ({problem}): {self._way_on}")

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 
+from m1.embedded import measures
 from m1.embedded.counting import counting
 from m1.embedded.disk import Disk, Reader
 from m1.embedded.disk import Space as Place
@@ -30,6 +31,7 @@ from m1.engine import Change, Check, Counts, Page, Remove, Saved
 from m1.errors import BadRequest, DamagedData, M1Error, StartError, Unavailable
 from m1.jsontext import decode
 from m1.longwork import Aside, Slices
+from m1.metrics import PARTS_FAILING, Measure
 from m1.query.facets import Facets, Paths
 from m1.query.plan import Plan, SortKey
 from m1.terms import flatten
@@ -349,6 +351,13 @@ class EmbeddedEngine:
             state = f"{len(space.index)} items" + (f"; {problem}" if problem else "")
             checks.append(Check(f"{uid} shard 0 replica 0", problem is None, state))
         return checks
+
+    async def measure(self) -> list[Measure]:
+        """See Engine."""
+        found = await asyncio.to_thread(measures.of_disk, self._disk.file)
+        failing = sum(not check.passed for check in await self.check())
+        spaces = chain.from_iterable(map(measures.of_space, self._spaces.values()))
+        return [*found, Measure(PARTS_FAILING, failing), *spaces]
 
     async def close(self) -> None:
         """See Engine."""

@@ -82,6 +82,10 @@ class Part(Protocol):
         """Give the id of an item, in UTF-8."""
 
     @property
+    def term_count(self) -> int:
+        """How many terms it knows, of live items or not."""
+
+    @property
     def existing_paths(self) -> Iterable[str]:
         """The paths at or below which some item has a value."""
 

@@ -102,6 +102,11 @@ class SectionFile:
             "the next start makes the index anew from the items"
         )
 
+    @property
+    def size(self) -> int:
+        """How many bytes it has."""
+        return len(self._bytes)
+
     def read(self, kind: type[_Read]) -> _Read:
         """Give the directory, as what it was written as."""
         return msgspec.msgpack.decode(self.view(self._directory), type=kind)

@@ -33,6 +33,7 @@ from m1.query.plan import Hole, Wildcard
 from m1.terms import SORTED_CHARACTERS
 
 _HASH_BYTES = 8
+_END_BYTES = 8
 _ALL_SAMPLED = 2_000
 _SAMPLED = 64
 _FEW = 32
@@ -341,6 +342,12 @@ class Segment:
     def paths(self) -> Iterable[str]:
         """The paths with a value in some item."""
         return self._directory.paths
+
+    @cached_property
+    def term_count(self) -> int:
+        """See Part."""
+        lengths = (path.text_ends.length for path in self._directory.paths.values())
+        return sum(lengths) // _END_BYTES
 
     @property
     def existing_paths(self) -> Iterable[str]:

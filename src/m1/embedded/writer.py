@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 from m1.embedded.checkpoints import DiskFull
 from m1.embedded.disk import Disk
 from m1.errors import Unavailable
+from m1.metrics import COMMIT_SECONDS, COMMIT_UPDATES
 
 _GROUP = 512
 _DISK_FULL_RETRY = 5
@@ -120,11 +121,15 @@ class Writer:
 
     def _commit(self, group: list[_Work]) -> DiskFull | None:
         try:
-            with self._disk.transaction(removes=all(work.removes for work in group)):
+            with (
+                COMMIT_SECONDS.time(),
+                self._disk.transaction(removes=all(work.removes for work in group)),
+            ):
                 for work in group:
                     work.write(self._disk)
         except DiskFull as error:
             return error
+        COMMIT_UPDATES.observe(len(group))
         return None
 
     def _next_group(self) -> tuple[list[_Work], bool]:

@@ -17,8 +17,10 @@ from typing import Any, TypeVar
 
 from m1.engine import Change, Check, Counts, Page, Saved
 from m1.errors import BadRequest, StartError, Unavailable
+from m1.metrics import PARTS_FAILING, REFRESH_WAIT_SECONDS, Measure
 from m1.opensearch.background import Background
 from m1.opensearch.cluster import Cluster, Refused
+from m1.opensearch.copies import checks_of, copies_on, measures_of
 from m1.opensearch.counting import Counting
 from m1.opensearch.joined import Shared
 from m1.opensearch.mapping import FORMAT, META, index_of
@@ -38,6 +40,8 @@ _CALL_SECONDS = 18.0
 _CATALOG_CALL_SECONDS = 5.0
 """Who waits for longer, for others too, is told to try again: one request asks for the catalog,
 once more where it changes something, and is answered within half a minute."""
+_MEASURE_SECONDS = 5.0
+"""Prometheus waits for ten."""
 _CHANGES_A_SECOND = 500
 """An update with many changes may take a second more for so many."""
 _CATALOG_SECONDS = 0.5
@@ -243,7 +247,8 @@ class OpenSearchEngine:
         async with _in_time(_CALL_SECONDS):
             while True:
                 moves = self._cluster.moves
-                await space.refreshes.after_now()
+                with REFRESH_WAIT_SECONDS.time():
+                    await space.refreshes.after_now()
                 found = await read()
                 if moves == self._cluster.moves:  # else a node was read that did not refresh
                     return found
@@ -254,19 +259,18 @@ class OpenSearchEngine:
     async def check(self) -> list[Check]:
         """See Engine."""
         try:
-            copies = await self._cluster.read(
-                "GET", f"/_cat/shards/{self._prefix}-items-*", format="json"
-            )
+            copies = await copies_on(self._cluster, self._prefix, _CALL_SECONDS)
         except (Refused, Unavailable) as error:
             return [Check("db", False, f"the cluster does not answer: {error}")]
-        checks = [Check("db", True, "the cluster answers")]
-        number, last = 0, ("", "")
-        for copy in sorted(copies, key=_primary_first):
-            place = (copy["index"], copy["shard"])
-            number, last = (number + 1 if place == last else 0), place
-            uid = copy["index"].removeprefix(f"{self._prefix}-items-")
-            checks.append(_check_of(f"{uid} shard {copy['shard']} replica {number}", copy))
-        return checks
+        return [Check("db", True, "the cluster answers"), *checks_of(copies)]
+
+    async def measure(self) -> list[Measure]:
+        """See Engine."""
+        try:
+            copies = await copies_on(self._cluster, self._prefix, _MEASURE_SECONDS)
+        except (Refused, Unavailable):
+            return [Measure(PARTS_FAILING, 1)]
+        return list(measures_of(copies))
 
     async def close(self) -> None:
         """See Engine."""
@@ -283,14 +287,3 @@ async def _in_time(seconds: float) -> AsyncIterator[None]:
             yield
     except TimeoutError:
         raise Unavailable("the cluster does not answer just now: try again") from None
-
-
-def _primary_first(copy: dict[str, Any]) -> tuple[str, int, str]:
-    return copy["index"], int(copy["shard"]), copy["prirep"]
-
-
-def _check_of(part: str, copy: dict[str, Any]) -> Check:
-    where = f" on {copy['node']}" if copy.get("node") else ""
-    if copy["state"] == "STARTED":
-        return Check(part, True, f"{copy.get('docs') or 0} items{where}")
-    return Check(part, False, copy["state"].lower() + where)

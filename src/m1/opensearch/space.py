@@ -11,6 +11,7 @@ import msgspec
 
 from m1.engine import Change, Put
 from m1.errors import BadRequest, M1Error, Unavailable
+from m1.metrics import COMMIT_SECONDS, COMMIT_UPDATES
 from m1.opensearch.cluster import Cluster, Refused, refusals_told
 from m1.opensearch.joined import Joined, Shared
 from m1.opensearch.mapping import MAX_FIELD_PATHS, document_of, path_of
@@ -110,8 +111,10 @@ class Space:
 
     async def _write(self, updates: Sequence[_Update]) -> list[Exception | None]:
         """Write some updates together; gives how each fared."""
-        while writes := [write for update in updates for write in update.pending()]:
-            await asyncio.gather(*map(self._bulk, _cut(writes)))
+        COMMIT_UPDATES.observe(len(updates))
+        with COMMIT_SECONDS.time():
+            while writes := [write for update in updates for write in update.pending()]:
+                await asyncio.gather(*map(self._bulk, _cut(writes)))
         return [update.failure() for update in updates]
 
     async def _bulk(self, writes: Sequence[_Write]) -> None:

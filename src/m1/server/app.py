@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import secrets
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -24,16 +23,18 @@ from m1.api.services import Services
 from m1.engine import Page
 from m1.errors import BadRequest, M1Error, MethodNotAllowed, NotFound, NotJson, Unavailable
 from m1.longwork import large_bodies
+from m1.metrics import STREAMS_BROKEN, requests_of
+from m1.server.account import account_for
 from m1.server.audit import audited
 from m1.server.cors import allow_origin
 from m1.server.exchange import NO_CONTENT, ClientGone, Exchange, error_body
 from m1.server.forms import read_form, sent_unencoded
 from m1.server.peers import Peers
+from m1.server.settings import Settings, is_loopback
 from m1.server.stream import COUNT_HEADER, NDJSON, as_json, as_lines, json_of, lines_of
 
 TOKEN_HEADER = "m1-auth-token"
 JSON = "application/json"
-TEXT = "text/plain; charset=utf-8"
 
 _ENCODING_HINT = (
     "; the form was sent unencoded, where & ends a parameter, + is a space and % begins an "
@@ -50,14 +51,13 @@ Bound = tuple[Endpoint, Callable[..., Awaitable[Any]]]
 class App:
     """The ASGI application over one set of services."""
 
-    def __init__(
-        self, services: Services, peers: Peers, max_body: int, query_seconds: float
-    ) -> None:
+    def __init__(self, services: Services, settings: Settings) -> None:
         self._services = services
-        self._peers = peers
-        self._max_body = max_body
-        self._query_seconds = query_seconds
+        self._settings = settings
+        self._peers = Peers(settings.trusted_proxies)
         self._routes = _routes(services)
+        for path in self._routes:
+            requests_of(path, 500)  # it is there from 0 on, so that the first one is a rise
         self.ending = False
         """Whether requests that begin from now on are refused."""
 
@@ -71,13 +71,16 @@ class App:
         except Exception as error:
             with contextlib.suppress(ClientGone):
                 await _refuse(exchange, error)
+        finally:
+            account_for(exchange, self._settings.slow_seconds)
 
     async def _answer(self, exchange: Exchange) -> None:
         if exchange.is_late:
             exchange.set_header("connection", "close")
             raise Unavailable("the server is ending: ask again, or another one")
         catalog = await self._services.catalog.get()
-        verbs, named = self._route(exchange.path)
+        exchange.endpoint, named = self._route(exchange.path)
+        verbs = self._routes[exchange.endpoint]
         if allow_origin(catalog.setting("cors"), exchange, verbs):
             return await exchange.answer(NO_CONTENT)
         if exchange.method not in verbs:
@@ -86,35 +89,42 @@ class App:
         endpoint, method = verbs[exchange.method]
         address, now = self._peers.address_of(exchange), time.time_ns() // 1_000_000
         token, caller = exchange.header(TOKEN_HEADER), None
-        if endpoint.rights is not None:
+        if endpoint.rights is not None and not self._is_let_in(endpoint, address):
             caller = caller_of(catalog, token, address, now)
         call = Call(catalog, address, now, token, caller)
-        with audited(endpoint, call) as entry:
+        exchange.about = {"user": caller and caller.user, "address": address}
+        with audited(endpoint, call, exchange.id) as entry:
             if caller is not None and endpoint.rights:
                 caller.require(endpoint.rights)
             entry.parameters = await self._parameters(endpoint, named, exchange)
+            if entry.parameters.get("store") in catalog.stores:
+                exchange.about["store"] = entry.parameters["store"]
             async with self._patience(endpoint, exchange):
                 answer = await method(call, **entry.parameters)
         return await _write(answer, endpoint, exchange)
+
+    def _is_let_in(self, endpoint: Endpoint, address: str) -> bool:
+        """Tell whether a caller needs no token where others do."""
+        return endpoint.local and self._settings.local_metrics and is_loopback(address)
 
     def _patience(
         self, endpoint: Endpoint, exchange: Exchange
     ) -> contextlib.AbstractAsyncContextManager[None]:
         """Limit the time of what only reads and so can be given up; changes go on."""
         if endpoint.rights is not None and "GET" in endpoint.verbs:
-            return exchange.patience(self._query_seconds)
+            return exchange.patience(self._settings.query_seconds)
         return contextlib.nullcontext()
 
-    def _route(self, path: str) -> tuple[dict[str, Bound], dict[str, str]]:
-        """Find the verbs of a path, and what of the path is a parameter."""
+    def _route(self, path: str) -> tuple[str, dict[str, str]]:
+        """Find the path as it is declared, and what of it is a parameter."""
         path = path[1:]
         if path in self._routes and "{" not in path:
-            return self._routes[path], {}
+            return path, {}
         head, _, last = path.rpartition("/")
-        verbs = self._routes.get(head + "/{name}")
-        if verbs is None or not last:
+        declared = head + "/{name}"
+        if declared not in self._routes or not last:
             raise NotFound(f"there is no path /{path}")
-        return verbs, {"name": last}
+        return declared, {"name": last}
 
     async def _parameters(
         self, endpoint: Endpoint, named: dict[str, str], exchange: Exchange
@@ -122,7 +132,9 @@ class App:
         if (exchange.header("content-encoding") or "identity") != "identity":
             raise BadRequest("Content-Encoding: a body is read as it comes; send it uncompressed")
         kind = exchange.header("content-type") or ""
-        most = self._max_body if endpoint.rights is not None else min(self._max_body, _PUBLIC_BODY)
+        most = self._settings.max_body
+        if endpoint.rights is None:
+            most = min(most, _PUBLIC_BODY)
         body = await exchange.body(most)
         if len(body) > _LARGE_BODY:
             return await large_bodies.do(_read, endpoint, named, exchange.query, kind, body)
@@ -159,7 +171,7 @@ async def _write(answer: Any, endpoint: Endpoint, exchange: Exchange) -> None:
         async with answer:
             await _write_page(answer, exchange)
     elif endpoint.answer is Text:
-        await exchange.answer(200, TEXT, answer.encode())
+        await exchange.answer(200, endpoint.media, answer.encode())
     else:
         await exchange.answer(200, JSON, msgspec.json.encode(answer))
 
@@ -179,17 +191,21 @@ async def _write_page(page: Page, exchange: Exchange) -> None:
 
 async def _refuse(exchange: Exchange, error: Exception) -> None:
     """Turn whatever was raised into the one error body."""
-    if isinstance(error, M1Error) and exchange.begun:
+    tag = {"request": exchange.id}
+    has_begun = exchange.status is not None
+    if has_begun:
+        STREAMS_BROKEN.inc()
+    if isinstance(error, M1Error) and has_begun:
         # That the answer stops without its end is how the client is told.
-        _log.error("a stream broke: %s", error.message)
+        _log.error("a stream broke: %s", error.message, extra=tag)
         return
     if isinstance(error, M1Error) and error.status != M1Error.status:
         status, message = error.status, error.message
         if error.retry_after is not None:
             exchange.set_header("retry-after", str(error.retry_after))
     else:
-        status, number = 500, secrets.token_hex(4)
-        message = f"an error on our side; it is in the server's log under the number {number}"
-        _log.error("request %s: %s %s", number, exchange.method, exchange.path, exc_info=error)
-    if not exchange.begun:
+        status = 500
+        message = f"an error on our side; the server's log tells of it under {exchange.id}"
+        _log.error("%s %s", exchange.method, exchange.path, exc_info=error, extra=tag)
+    if not has_begun:
         await exchange.answer(status, JSON, error_body(status, message))

@@ -56,7 +56,7 @@ _strangers = _Strangers()
 
 
 @contextmanager
-def audited(endpoint: Endpoint, call: Call) -> Iterator[Entry]:
+def audited(endpoint: Endpoint, call: Call, request: str) -> Iterator[Entry]:
     """Write down how the block that carries out a call ends, where its endpoint asks for it.
 
     A login that is put off is left out: who floods us is not to fill the log too.
@@ -67,12 +67,12 @@ def audited(endpoint: Endpoint, call: Call) -> Iterator[Entry]:
     except TooManyLogins:
         raise
     except M1Error as error:
-        _write(endpoint, call, entry, error.status)
+        _write(endpoint, call, request, entry, error.status)
         raise
-    _write(endpoint, call, entry, NO_CONTENT if endpoint.answer is type(None) else 200)
+    _write(endpoint, call, request, entry, NO_CONTENT if endpoint.answer is type(None) else 200)
 
 
-def _write(endpoint: Endpoint, call: Call, entry: Entry, status: int) -> None:
+def _write(endpoint: Endpoint, call: Call, request: str, entry: Entry, status: int) -> None:
     if not endpoint.audited:
         return
     user = _user(call)
@@ -87,7 +87,7 @@ def _write(endpoint: Endpoint, call: Call, entry: Entry, status: int) -> None:
         },
         "status": status,
     }
-    _log.log(AUDIT, "%s", endpoint.path, extra={"said": said})
+    _log.log(AUDIT, "%s", endpoint.path, extra={"said": said, "request": request})
 
 
 def _shortened(value: object) -> object:

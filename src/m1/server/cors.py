@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from m1.api.system import origins
-from m1.server.exchange import Exchange
+from m1.server.exchange import REQUEST_HEADER, Exchange
+from m1.server.stream import COUNT_HEADER
 
 _PREFLIGHT_SECONDS = 600
 
@@ -16,7 +17,7 @@ def allow_origin(setting: str, exchange: Exchange, verbs: Iterable[str]) -> bool
     if origin is None or origin not in origins(setting):
         return False
     exchange.set_header("access-control-allow-origin", origin)
-    exchange.set_header("access-control-expose-headers", "m1-count")
+    exchange.set_header("access-control-expose-headers", f"{COUNT_HEADER}, {REQUEST_HEADER}")
     exchange.set_header("vary", "Origin")
     if exchange.method != "OPTIONS":
         return False

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from functools import partial
+from time import perf_counter
 from typing import Any
 
 import msgspec
 
 from m1.errors import TooLarge, Unavailable
+from m1.metrics import NO_ENDPOINT, STREAMS_OPEN
 
 Event = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Event], Awaitable[None]]
 
 NO_CONTENT = 204
+REQUEST_HEADER = "m1-request-id"
 _ALWAYS_TOLD = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 """Whom an answer is for stands in a header of ours, which no cache on the way looks at."""
 
@@ -24,6 +28,11 @@ _ALWAYS_TOLD = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"n
 def error_body(status: int, message: str) -> bytes:
     """Give the one body that every refusal has."""
     return msgspec.json.encode({"message": message, "status": status})
+
+
+def new_request_id() -> str:
+    """Give a name to a request; what a client calls it by itself could forge the log."""
+    return secrets.token_hex(8)
 
 
 class ClientGone(Exception):
@@ -54,13 +63,26 @@ class Exchange:
         self.peer: str = scope["client"][0]
         self.is_late: bool = scope["late"]
         """Whether it began after the server was told to end."""
-        self.begun = False
-        """Whether the answer has begun, so that it can no longer be another one."""
+        self.id = new_request_id()
+        self.status: int | None = None
+        """That of the answer once it has begun, so that it can no longer be another one."""
+        self.endpoint = NO_ENDPOINT
+        """The path of the endpoint, as it is declared, once it is known."""
+        self.about: dict[str, object] = {}
+        """What the log may say of the call."""
         self._asked: list[tuple[bytes, bytes]] = scope["headers"]
-        self._told = list(_ALWAYS_TOLD)
+        self._told = [*_ALWAYS_TOLD, (REQUEST_HEADER.encode(), self.id.encode())]
         self._receive = receive
         self._send = send
         self._client: Presence = scope["presence"]
+        self._here_at = perf_counter()
+        """When all of the request was there, as far as it was asked for."""
+        self._answered_at: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """How long it took from when the request was there until its answer began, if it has."""
+        return (self._answered_at or perf_counter()) - self._here_at
 
     # --- the request ---
 
@@ -86,6 +108,7 @@ class Exchange:
                 chunks.append(chunk)
             elif size > 2 * most:  # so much is read on, that a client may come to see the answer
                 break
+        self._here_at = perf_counter()
         if max(said, size) > most:
             self.set_header("connection", "close")
             raise TooLarge(f"the body is larger than {most} bytes")
@@ -135,12 +158,13 @@ class Exchange:
         """
         self.set_header("content-type", kind)
         await self._begin(200)
-        async for chunk in chunks:
-            await self._tell({"type": "http.response.body", "body": chunk, "more_body": True})
+        with STREAMS_OPEN.track_inprogress():
+            async for chunk in chunks:
+                await self._tell({"type": "http.response.body", "body": chunk, "more_body": True})
         await self._tell({"type": "http.response.body", "body": b""})
 
     async def _begin(self, status: int) -> None:
-        self.begun = True
+        self.status, self._answered_at = status, perf_counter()
         await self._tell({"type": "http.response.start", "status": status, "headers": self._told})
 
     async def _tell(self, event: Event) -> None:

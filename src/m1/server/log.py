@@ -1,5 +1,7 @@
 """The log: one line an event on standard error, as text or as JSON.
 
+A line of a request carries its id, which its client gets as a header.
+
 Of what clients send it has verbs and paths, and, at the level AUDIT, the parameters of calls
 that administer; never a token, a password or a body. Control characters are escaped and the
 lines of a traceback indented, so that no input can forge a line.
@@ -20,7 +22,9 @@ class _TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         said = _said(record)
         text = json.dumps(said) if said else _escaped(record.getMessage())
-        lines = [f"{_time(record)} {record.levelname} {text}"]
+        request = _request(record)
+        tag = f"[{request}] " if request else ""
+        lines = [f"{_time(record)} {record.levelname} {tag}{text}"]
         if record.exc_info:
             lines += map(_escaped, self.formatException(record.exc_info).splitlines())
         return "\n    ".join(lines)
@@ -28,8 +32,10 @@ class _TextFormatter(logging.Formatter):
 
 class _JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        event = {"time": _time(record), "level": record.levelname}
-        event |= _said(record) or {"message": record.getMessage()}
+        event = {"time": _time(record), "level": record.levelname, "message": record.getMessage()}
+        if request := _request(record):
+            event["request"] = request
+        event |= _said(record)
         if record.exc_info:
             event["exception"] = self.formatException(record.exc_info)
         return json.dumps(event)
@@ -39,6 +45,12 @@ def _said(record: logging.LogRecord) -> dict[str, Any]:
     """Give what an event says by names, where it does."""
     said: dict[str, Any] = getattr(record, "said", {})
     return said
+
+
+def _request(record: logging.LogRecord) -> str:
+    """Give the id of the request that an event is of, "" for none."""
+    request: str = getattr(record, "request", "")
+    return request
 
 
 def _time(record: logging.LogRecord) -> str:

@@ -18,8 +18,9 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from m1.errors import BadRequest, HeadersTooLarge, M1Error, TooSlow, Unavailable, UrlTooLong
+from m1.metrics import NO_ENDPOINT, requests_of
 from m1.server.app import App
-from m1.server.exchange import Presence, error_body
+from m1.server.exchange import REQUEST_HEADER, Presence, error_body, new_request_id
 from m1.server.limits import LEAST_BYTES_A_SECOND, MAX_HEADERS, Limits
 
 _CROWDED = "there are too many connections: try again"
@@ -260,12 +261,15 @@ class Protocol(HttpToolsProtocol):
             if self.cycle.response_started or self.pipeline:
                 self.transport.abort()
                 return
+        else:  # nobody else knows of it
+            requests_of(NO_ENDPOINT, refusal.status).inc()
         status, wait = refusal.status, refusal.retry_after
         body = error_body(status, refusal.message)
         retry = "" if wait is None else f"retry-after: {wait}\r\n"
         head = (
             f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: application/json\r\n"
-            f"content-length: {len(body)}\r\n{retry}connection: close\r\n\r\n"
+            f"content-length: {len(body)}\r\n{retry}"
+            f"{REQUEST_HEADER}: {new_request_id()}\r\nconnection: close\r\n\r\n"
         )
         self.transport.write(head.encode() + body)
         if self.transport.can_write_eof():

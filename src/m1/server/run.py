@@ -24,10 +24,10 @@ from m1.catalog import SharedCatalog
 from m1.embedded import EmbeddedEngine
 from m1.engine import Engine
 from m1.errors import M1Error, StartError
+from m1.metrics import CONNECTIONS_OPEN
 from m1.server import log
 from m1.server.app import App
 from m1.server.limits import Limits
-from m1.server.peers import Peers
 from m1.server.protocol import Protocol
 from m1.server.quickstart import quickstart
 from m1.server.settings import Settings
@@ -80,8 +80,7 @@ async def _serve(settings: Settings) -> int:
         engine = await _engine(settings, on_failure)
         services = Services(engine, SharedCatalog(engine), geo=geo, init_secret=secret)
         await _tidy(services)
-        peers = Peers(settings.trusted_proxies)
-        app = App(services, peers, settings.max_body, settings.query_seconds)
+        app = App(services, settings)
         url = _url(settings, listening)
         host = listening.getsockname()[0]
         lines = await quickstart(services, url, host) if settings.quickstart else None
@@ -237,6 +236,7 @@ class _Server(uvicorn.Server):
             return
         self._swept_at = now
         connections = self._connections()
+        CONNECTIONS_OPEN.set(len(connections))
         for each in connections:
             each.sweep(now)
         if any(each.is_crowded for each in connections) and now - self._told_at > _TOLD_SECONDS:

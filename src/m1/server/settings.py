@@ -42,6 +42,8 @@ class Settings:
     receive_seconds: float
     send_seconds: float
     query_seconds: float
+    slow_seconds: float
+    local_metrics: bool
     log_format: str
     quickstart: bool
 
@@ -130,6 +132,17 @@ def _parser() -> argparse.ArgumentParser:
         type=_seconds,
         default=30.0,
         help="a query that takes longer to begin its answer is given up (30)",
+    )
+    add(
+        "--slow-seconds",
+        type=_seconds,
+        default=1.0,
+        help="a request that takes longer to begin its answer is in the log (1)",
+    )
+    add(
+        "--local-metrics",
+        action="store_true",
+        help="callers on this machine may read /metrics without a token",
     )
     add("--log-format", choices=("text", "json"), default="text", help="(text)")
     add(
