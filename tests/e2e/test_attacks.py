@@ -85,10 +85,10 @@ def test_administering_beside_updates_and_streams_breaks_nothing(
     tmp_path: Path, rand: random.Random
 ) -> None:
     """Stores are added, renamed, re-keyed and dropped under those who use them."""
-    names, end = ("one", "two"), time.monotonic() + 3
-    allowed = {200, 204, 404, 409, 503}
+    names, allowed = ("one", "two"), {200, 204, 404, 409, 503}
     with serving(tmp_path) as server:
         server.log_in()
+        end = time.monotonic() + 3
 
         def administer(number: int) -> Counter[int]:
             chance, done = random.Random(rand.random() + number), Counter[int]()

@@ -13,6 +13,7 @@ from tests.clustered import SEEN_SECONDS, Two, flags_of
 from tests.e2e.curl import found, fresh, ids, refused, session, update, upsert
 from tests.e2e.test_seed import CURL, M1, in_shell, live, make_known
 from tests.opensearch import Cluster, call
+from tests.scraped import scrape
 from tests.serving import Server
 from tests.waiting import until
 
@@ -27,6 +28,20 @@ def test_what_one_server_acknowledged_the_other_finds_next(two: Two) -> None:
         upsert(writer, store, session("a", n=n))
         assert ids(reader, store, f"n:{n}") == ["a"]
         assert ids(reader, store, f"n:{n - 1}") == []
+
+
+def test_a_server_measures_what_the_cluster_keeps_and_how_long_it_waits_for_it(two: Two) -> None:
+    store = "measured"
+    two.add_store(store, 1, 1)
+    upsert(two.one, store, *(session(n) for n in range(3)))
+    assert len(ids(two.other, store)) == 3
+    until(lambda: scrape(two.one).value("m1_items", store=store) == 3, "no items")
+    found = scrape(two.other)
+    assert found.value("m1_items", store=store) == 3
+    assert found.value("m1_segment_bytes", store=store) > 0
+    assert found.value("m1_refresh_wait_seconds_count") >= 1
+    assert scrape(two.one).value("m1_commit_updates_count") >= 1
+    assert not any(name in found.names for name in ("m1_wal_bytes", "m1_terms"))
 
 
 def test_users_and_settings_of_one_server_are_seen_on_the_other(two: Two) -> None:

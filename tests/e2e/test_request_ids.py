@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import re
-import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import pytest
 
 from tests.e2e.curl import header, post, refused, session, update, upsert
 from tests.e2e.plug import Plug
-from tests.e2e.test_stream import CUT, SMALL, Reader
+from tests.e2e.test_stream import CUT, SMALL, Reader, damage, fill, table_of
 from tests.scraped import scrape
 from tests.serving import Reply, Server, serving
 from tests.waiting import until
@@ -41,14 +40,6 @@ def slow_line(server: Server, reply: Reply) -> dict[str, Any]:
     until(lambda: lines(server, request=id), "it is not in the log")
     (event,) = lines(server, request=id)
     return event
-
-
-def damage(server: Server, data: Path, where: str) -> None:
-    """Make rows of the store stash fail their checksums."""
-    with sqlite3.connect(data / "items.db", timeout=30) as connection:
-        changed = connection.execute(f"UPDATE items_1 SET crc = crc + 1 WHERE {where}").rowcount
-    assert changed
-    connection.close()
 
 
 def test_every_answer_has_an_id_of_its_own(server: Server) -> None:
@@ -98,33 +89,20 @@ def test_the_audit_log_names_the_request(tmp_path: Path) -> None:
         }
 
 
-def test_an_error_on_our_side_is_in_the_log_under_the_id_that_the_client_got(
-    tmp_path: Path,
-) -> None:
+def test_errors_on_our_side_are_in_the_log_under_the_id_that_the_client_got(tmp_path: Path) -> None:
     with serving(tmp_path, *JSON_LOG) as server:
         server.add_stash()
-        upsert(server, "stash", session("a"))
-        damage(server, tmp_path / "data", "1")
-        reply = server.call("session/query", store="stash", q="*")
-        message = refused(reply, 500)
-        assert id_of(reply) in message
+        store = fill(server, SMALL)
+        damage(tmp_path, table_of(tmp_path, store), "flipped")
+        reply = server.call("session/query", store=store, q="*", start=SMALL - 1)
+        assert id_of(reply) in refused(reply, 500)
         (event,) = lines(server, request=id_of(reply))
         assert event["level"] == "ERROR"
         assert event["message"] == "POST /session/query"
         assert "damaged" in event["exception"]
-
-
-def test_a_stream_that_breaks_is_in_the_log_and_counted(tmp_path: Path) -> None:
-    with serving(tmp_path, *JSON_LOG) as server:
-        server.add_stash()
-        upsert(server, "stash", *(session(n, pad="p" * 8_000) for n in range(SMALL)))
-        damage(server, tmp_path / "data", f"seq = {SMALL}")
-        reader = Reader(server, "stash", sort="session.id asc")
-        with pytest.raises(CUT):
+        with Reader(server, store) as reader, pytest.raises(CUT):
             reader.rest()
-        reader.leave()
-        id = reader.answer.headers["m1-request-id"]
-        (event,) = lines(server, request=id)
+        (event,) = lines(server, request=reader.answer.headers["m1-request-id"])
         assert event["level"] == "ERROR"
         assert "a stream broke" in event["message"]
         assert scrape(server).value("m1_streams_broken_total") == 1

@@ -78,8 +78,8 @@ class App:
         if exchange.is_late:
             exchange.set_header("connection", "close")
             raise Unavailable("the server is ending: ask again, or another one")
-        catalog = await self._services.catalog.get()
         exchange.endpoint, named = self._route(exchange.path)
+        catalog = await self._services.catalog.get()
         verbs = self._routes[exchange.endpoint]
         if allow_origin(catalog.setting("cors"), exchange, verbs):
             return await exchange.answer(NO_CONTENT)
