@@ -304,7 +304,10 @@ def test_the_clients_are_imported_when_they_are_asked_for() -> None:
 
 def test_many_threads_share_a_client(server: Server) -> None:
     store = fresh(server)
-    with Client(server.url, **ADMIN, connections=4, retry_seconds=60) as client, ThreadPoolExecutor(16) as threads:
+    with (
+        Client(server.url, **ADMIN, connections=4, retry_seconds=60) as client,
+        ThreadPoolExecutor(16) as threads,
+    ):
 
         def write_and_read(n: int) -> int:
             client.session.update(store, upsert=[session(n, n=n)])
