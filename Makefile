@@ -12,13 +12,16 @@ BESIDE := -n 3 --dist loadgroup --no-loadscope-reorder
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test torture check bench bench-http attack cluster fill docs lock sbom clean
+.PHONY: help serve demo test torture check bench bench-http attack cluster fill docs lock sbom clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 serve: $(VENV)/.installed ## install, and start a server on ./data with lines to paste
 	@$(BIN)/m1 serve --quickstart
+
+demo: $(VENV)/.installed ## run a server, its console and visitors on it, with lines to paste
+	@$(BIN)/python -m scripts.demo $(ARGS)
 
 test: $(VENV)/.tools ## install what tests need, and run them all
 	@$(BIN)/python -m pytest $(BESIDE) $(ARGS)

@@ -45,8 +45,7 @@ def _run(count: int, servers: int) -> None:
         _say(f"starting {servers} servers ...")
         started = [_server(stack, Path(scratch) / f"server{n}", nodes) for n in range(servers)]
         password = secrets.token_urlsafe(12)
-        made = started[0].call("init", username="admin", password=password)
-        assert made.status == 204, made.text
+        started[0].log_in(password)
         _say(
             _TO_PASTE.format(
                 nodes="\n".join(
@@ -66,7 +65,7 @@ def _run(count: int, servers: int) -> None:
 
 def _server(stack: contextlib.ExitStack, directory: Path, nodes: Cluster) -> Server:
     flags = ["--engine", "opensearch", "--opensearch", ",".join(nodes.urls)]
-    server = Server(directory / "data", *flags, home=directory / "home")
+    server = Server(directory / "data", *flags, home=directory / "home", own_group=True)
     stack.callback(server.stop)
     return server
 

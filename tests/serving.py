@@ -34,7 +34,10 @@ class Reply(NamedTuple):
 
 
 class Server:
-    """`m1 serve` on a free port, with its output at hand."""
+    """`m1 serve` on a free port, with its output at hand.
+
+    In a process group of its own, Ctrl-C on the terminal is not for it, but for who started it.
+    """
 
     def __init__(
         self,
@@ -43,6 +46,7 @@ class Server:
         home: Path,
         env: dict[str, str] | None = None,
         program: str = "m1",
+        own_group: bool = False,
     ):
         self.home = home
         home.mkdir(parents=True, exist_ok=True)
@@ -55,7 +59,11 @@ class Server:
         place = ["--data", str(data), "--port", "0"]
         command = [sys.executable, "-m", program, "serve", *place, *flags]
         self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=self.log, env=self.environment
+            command,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            env=self.environment,
+            process_group=0 if own_group else None,
         )
         self.lines: list[str] = []
         self.token = ""
@@ -106,14 +114,14 @@ class Server:
         request = urllib.request.Request(url, form or None, sent, method=verb)
         return _reply(request)
 
-    def log_in(self) -> None:
-        """Make the first user, admin/password, and use its token from now on."""
-        assert self.call("init", username="admin", password="password").status in (204, 409)
-        self.token = self.call("auth", username="admin", password="password").text
+    def log_in(self, password: str = "password") -> None:
+        """Make the first user, admin, and use its token from now on."""
+        assert self.call("init", username="admin", password=password).status in (204, 409)
+        self.token = self.call("auth", username="admin", password=password).text
 
-    def add_stash(self) -> None:
+    def add_stash(self, password: str = "password") -> None:
         """Log in, and make the store stash."""
-        self.log_in()
+        self.log_in(password)
         assert self.call("session/add", store="stash", shards=1, replicas=1).status == 204
 
     @property

@@ -17,7 +17,7 @@ FLOORS = [
     ["values", "pretty", "longwork"],
     ["jsontext", "environments", "query"],
     ["paths", "caller", "client"],
-    ["terms", "copy"],
+    ["terms", "copy", "simulate"],
     ["engine"],
     ["catalog", "embedded", "opensearch"],
     ["access"],
@@ -110,6 +110,7 @@ def test_the_cores_touch_no_file_socket_clock_or_chance() -> None:
     pure = ["values", "jsontext", "paths", "terms", "query", "engine", "catalog"]
     cores = [file for file in FILES if room_of(module_of(file)) in pure]
     cores += [HOUSE / "embedded" / name for name in ("index.py", "columns.py", "search.py")]
+    cores += [HOUSE / "simulate" / name for name in ("site.py", "visitors.py", "pace.py")]
     for file in cores:
         for node in ast.walk(ast.parse(file.read_text())):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

@@ -34,19 +34,22 @@ def call(
     endpoint: str,
     parameters: Mapping[str, str] | bytes,
     accept: str = "*/*",
+    seconds: float | None = None,
 ) -> Answer:
     """Call an endpoint with parameters by name, or with a JSON text that holds them.
 
+    An answer may take its time, or `seconds` where they are given.
     Raises the server's own error where it refuses, NoConnection where it cannot be reached
     or the answer breaks off, also while `body` is read.
     """
     verb = "POST" if parameters else "GET"
     try:
-        response = _send(environment, verb, endpoint, parameters, accept)
+        response = _send(environment, verb, endpoint, parameters, accept, seconds)
         allowed = response.getheader("Allow", "")
         if response.status == 405 and allowed and verb not in allowed:
             response.read()
-            response = _send(environment, allowed.split(",")[0], endpoint, parameters, accept)
+            verb = allowed.split(",")[0]
+            response = _send(environment, verb, endpoint, parameters, accept, seconds)
         if response.status >= 300:
             raise _refusal(response)
     except (OSError, http.client.HTTPException) as error:
@@ -63,25 +66,31 @@ def _send(
     endpoint: str,
     parameters: Mapping[str, str] | bytes,
     accept: str,
+    seconds: float | None,
 ) -> http.client.HTTPResponse:
     connection, base = _connected(environment.url)
+    connection.sock.settimeout(seconds)
     body, kind = (
         (parameters, "json")
         if isinstance(parameters, bytes)
         else (urlencode(parameters), "x-www-form-urlencoded")
     )
     target = f"{base}/{quote(endpoint.strip('/'))}"
-    headers = {"Accept": accept}
+    headers = {"Accept": accept, "Connection": "close"}
     if environment.token:
         headers["m1-auth-token"] = environment.token
     if not environment.token.isascii() or not environment.token.isprintable():
         raise Misuse("the token has characters that no token has: log in again")
-    if verb == "GET":
-        connection.request(verb, f"{target}?{body!s}" if body else target, headers=headers)
-    else:
-        headers["Content-Type"] = f"application/{kind}"
-        connection.request(verb, target, body=body, headers=headers)
-    return connection.getresponse()
+    try:
+        if verb == "GET":
+            connection.request(verb, f"{target}?{body!s}" if body else target, headers=headers)
+        else:
+            headers["Content-Type"] = f"application/{kind}"
+            connection.request(verb, target, body=body, headers=headers)
+        return connection.getresponse()
+    except (OSError, http.client.HTTPException):
+        connection.close()
+        raise
 
 
 def _connected(address: str) -> tuple[http.client.HTTPConnection, str]:
@@ -96,7 +105,6 @@ def _connected(address: str) -> tuple[http.client.HTTPConnection, str]:
     kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
     connection = kind(host, port, timeout=_CONNECT_SECONDS)
     connection.connect()
-    connection.sock.settimeout(None)  # an answer may take its time
     return connection, url.path
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from m1 import __version__
 from m1.caller import Answer, call
-from m1.environments import Environments
+from m1.environments import Environment, Environments
 from m1.errors import Failure, M1Error, Misuse, Unauthorized
 from m1.pretty import Pretty, visible
 
@@ -24,6 +24,7 @@ m1 auth <environment> -username U [-password P]      log in; later calls use the
 m1 environments [add NAME URL | remove NAME]         list, add and remove environments
 m1 serve [--quickstart] [--data DIR] ...             run a server (m1 serve --help)
 m1 copy <environment> -store S -to <environment>     copy a store, and compare (m1 copy --help)
+m1 simulate <environment> [-visitors N] ...          write live sessions (m1 simulate --help)
 m1 backup --to FILE | restore --from FILE            copy a server's data, bring it back
 m1 check | repair --accept-loss                      look for damage, save what is intact
 m1 help [endpoint]                                   say more
@@ -41,7 +42,7 @@ Copies the items that a store has at one moment into a new store, of the same na
 replicas where nothing else is said, and compares: by count, and by a checksum over all items in
 order. Items keep their _m1 but for session.lastUpdated. The rights needed: sessionQuery and get
 there, admin, sessionUpdate and sessionQuery here; log in to both with m1 auth."""
-_COMMANDS = ("auth", "environments", "copy", "serve", "help", *_DATA_COMMANDS)
+_COMMANDS = ("auth", "environments", "copy", "serve", "simulate", "help", *_DATA_COMMANDS)
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
@@ -83,6 +84,8 @@ def _run(arguments: Sequence[str]) -> int:
             print(_COPY_USAGE)
         case ["copy", environment, *rest]:
             _copy(environment, _parameters(rest))
+        case ["simulate", *rest]:
+            _simulate(rest)
         case ["auth", environment, *rest]:
             _auth(environment, _parameters(rest))
         case [environment, endpoint, *rest]:
@@ -132,12 +135,15 @@ def _value(value: str) -> str:
 
 
 def _call(name: str, endpoint: str, parameters: dict[str, str]) -> None:
-    environment = Environments().find(name)
-    token = os.environ.get("M1_TOKEN", environment.token)
     try:
-        _print(call(replace(environment, token=token), endpoint, parameters))
+        _print(call(_environment(name), endpoint, parameters))
     except Unauthorized as error:
         raise Unauthorized(f"{error.message}; to log in: m1 auth {name} -username ...") from None
+
+
+def _environment(name: str) -> Environment:
+    environment = Environments().find(name)
+    return replace(environment, token=os.environ.get("M1_TOKEN", environment.token))
 
 
 def _print(answer: Answer) -> None:
@@ -188,6 +194,19 @@ def _copy(name: str, parameters: dict[str, str]) -> None:
     other, new = parameters.pop("to"), parameters.pop("as", store)
     source, target = Place(name, find(name), store), Place(other, find(other), new)
     copy_store(source, target, parameters, tell)
+
+
+def _simulate(arguments: Sequence[str]) -> None:
+    from m1.simulate import USAGE, read_wishes, simulate
+
+    match arguments:
+        case ["--help" | "-h"]:
+            print(USAGE)
+        case [name, *rest] if not name.startswith("-"):
+            environment = _environment(name)
+            print(simulate(name, environment, read_wishes(_parameters(rest))))
+        case _:
+            raise Misuse("where? " + USAGE.splitlines()[0])
 
 
 def _environments(arguments: Sequence[str]) -> None:

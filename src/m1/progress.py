@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable
 from time import monotonic
@@ -14,6 +15,34 @@ _TOLD_SECONDS = 1.0
 def tell(text: str) -> None:
     """Tell whoever runs the command."""
     print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+
+class Live:
+    """Figures that change: one line, in place, on a terminal; else a line each time."""
+
+    def __init__(self) -> None:
+        self._in_place = sys.stderr.isatty()
+        self._is_open = False
+
+    def show(self, text: str) -> None:
+        """Show the figures as they are now."""
+        if not self._in_place:
+            return tell(text)
+        width = shutil.get_terminal_size().columns - 1
+        print(f"\r{text[:width]}\x1b[K", end="", file=sys.stderr, flush=True)  # noqa: T201
+        self._is_open = True
+        return None
+
+    def tell(self, text: str) -> None:
+        """Tell what stays to be read, below the figures shown last."""
+        self.end()
+        tell(text)
+
+    def end(self) -> None:
+        """Leave the figures shown last where they are."""
+        if self._is_open:
+            tell("")
+        self._is_open = False
 
 
 class Progress:

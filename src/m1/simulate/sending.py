@@ -1,0 +1,65 @@
+"""Bringing changes to a store, and not giving up a server at once that is away."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from time import monotonic, sleep
+
+from m1.caller import call
+from m1.environments import Environment
+from m1.errors import NoConnection, Unavailable
+from m1.pretty import visible
+from m1.progress import Live
+from m1.simulate.site import Change
+
+_FIRST_WAIT = 0.25
+_LONGEST_WAIT = 5.0
+
+
+class Sender:
+    """Sends updates to one store, one after another; once it was there, waits for its server."""
+
+    def __init__(self, environment: Environment, store: str, live: Live, patience: float) -> None:
+        self.errors = 0
+        self._environment = environment
+        self._store = json.dumps(store).encode()
+        self._live = live
+        self._patience = patience
+        self._was_there = False
+
+    def send(self, changes: Sequence[Change]) -> float:
+        """Send one update, again where it fails; gives the seconds that the last call took.
+
+        A second time does no harm, since whole items are put. Raises what the server refuses
+        with, NoConnection where it is not there, or was not for as long as we are patient.
+        """
+        body, wait, begun = self._body(changes), _FIRST_WAIT, monotonic()
+        while True:
+            called = monotonic()
+            try:
+                call(self._environment, "session/update", body, seconds=self._patience)
+            except (Unavailable, NoConnection) as error:
+                self.errors += 1
+                self._say(error, wait, monotonic() - begun)
+            else:
+                self._was_there = True
+                return monotonic() - called
+            sleep(wait)
+            wait = min(2 * wait, _LONGEST_WAIT)
+
+    def _say(self, error: Unavailable | NoConnection, wait: float, lost: float) -> None:
+        """Say what went wrong and that it is tried again, unless it is not."""
+        if isinstance(error, NoConnection) and not self._was_there:
+            raise error
+        reason = visible(str(error))
+        if lost + wait > self._patience:
+            raise NoConnection(f"{reason}; given up after {self._patience:g} s")
+        self._live.tell(f"m1: {reason}; again in {wait:g} s")
+
+    def _body(self, changes: Sequence[Change]) -> bytes:
+        """Give an update as JSON; ids that leave never come again, so their order is kept."""
+        upserts = b",".join(change.item for change in changes if change.item is not None)
+        gone = json.dumps([change.id for change in changes if change.item is None]).encode()
+        op = b'{"upsert":[%b],"delete":%b}' % (upserts, gone)
+        return b'{"store":%b,"ops":[%b]}' % (self._store, op)
