@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from m1.server.run import _bound
 from tests.serving import Reply, Server, serving
 
 COMMAND = str(Path(sys.executable).with_name("m1"))
@@ -384,6 +385,17 @@ def test_a_busy_port_is_named_and_changes_no_data(tmp_path: Path) -> None:
     assert code == 2
     assert str(port) in message
     assert not (tmp_path / "data").exists()
+
+
+def test_of_two_servers_that_start_at_once_one_alone_has_the_port() -> None:
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", 0))
+        with (
+            _bound("127.0.0.1", other.getsockname()[1]),
+            pytest.raises(OSError, match="in use"),
+        ):
+            other.listen()
 
 
 @pytest.mark.parametrize(

@@ -151,6 +151,7 @@ def _bound(host: str, port: int) -> socket.socket:
         listening = socket.socket(family, kind, protocol)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
+        listening.listen()  # two can bind to one port, until one of them listens
     except OSError as error:
         raise StartError(
             f"cannot listen on {host} port {port}: {error.strerror}; choose another with --port"
