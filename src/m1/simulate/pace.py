@@ -87,4 +87,4 @@ class Figures:
 
 
 def _number(number: float) -> str:
-    return f"{number:,.0f}" if number >= 10 else f"{number:.1f}"
+    return f"{number:,.0f}" if number >= 9.95 else f"{number:.1f}"
