@@ -20,7 +20,7 @@ Made from the endpoints by `make docs`; do not edit. Calls carry the token in th
 (`curl --form`) or as a JSON object; those that an endpoint does not know are ignored.
 Every refusal is `{"message": "...", "status": N}`; 405, 408, 414 and 431 may meet any call that is
 not well formed. Every answer has the header `m1-request-id`, by which the log speaks of it.
-A server describes itself in OpenAPI 3.1 at `/openapi.json`.
+A server describes itself in OpenAPI 3.1 at `/openapi.json`, and as a page at `/docs`.
 """
 
 

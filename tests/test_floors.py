@@ -22,6 +22,7 @@ FLOORS = [
     ["catalog", "embedded", "opensearch"],
     ["access"],
     ["api"],
+    ["console"],
     ["server"],
     ["cli"],
     ["__main__"],

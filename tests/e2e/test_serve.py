@@ -668,6 +668,7 @@ def pasted(directory: Path, server: Started, way: str = "m1 on the PATH") -> lis
     """Run the lines of a quickstart in a shell, as they stand; gives what they print."""
     lines = [line for line in server.printed if line.startswith("  ")]
     assert len(lines) == 5, server.printed
+    assert f"the console is at {server.url}/console" in server.printed
     script = "\n".join(["set -e", *(f"{line}; echo" for line in lines)])
     done = subprocess.run(
         ["bash", "-c", script],

@@ -1,4 +1,4 @@
-"""HTTP in, endpoint, HTTP out: the one way that every request goes.
+"""HTTP in, endpoint, HTTP out: the one way that every request goes, but for pages.
 
     path known? 404 -> verb? 405 -> token? 401 -> right? 403 -> body and parameters? 400
     -> the endpoint's own refusals (no such store 404, then what the values mean)
@@ -29,6 +29,7 @@ from m1.server.audit import audited
 from m1.server.cors import allow_origin
 from m1.server.exchange import NO_CONTENT, ClientGone, Exchange, error_body
 from m1.server.forms import read_form, sent_unencoded
+from m1.server.pages import Pages
 from m1.server.peers import Peers
 from m1.server.settings import Settings, is_loopback
 from m1.server.stream import COUNT_HEADER, NDJSON, as_json, as_lines, json_of, lines_of
@@ -56,6 +57,7 @@ class App:
         self._settings = settings
         self._peers = Peers(settings.trusted_proxies)
         self._routes = _routes(services)
+        self._pages = Pages()
         for path in self._routes:
             requests_of(path, 500)  # it is there from 0 on, so that the first one is a rise
         self.ending = False
@@ -78,6 +80,8 @@ class App:
         if exchange.is_late:
             exchange.set_header("connection", "close")
             raise Unavailable("the server is ending: ask again, or another one")
+        if await self._pages.answer(exchange):
+            return None
         exchange.endpoint, named = self._route(exchange.path)
         catalog = await self._services.catalog.get()
         verbs = self._routes[exchange.endpoint]

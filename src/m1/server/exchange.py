@@ -20,8 +20,9 @@ Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Event], Awaitable[None]]
 
 NO_CONTENT = 204
+NOT_MODIFIED = 304
 REQUEST_HEADER = "m1-request-id"
-_ALWAYS_TOLD = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
+_ALWAYS_TOLD = {b"cache-control": b"no-store", b"x-content-type-options": b"nosniff"}
 """Whom an answer is for stands in a header of ours, which no cache on the way looks at."""
 
 
@@ -71,7 +72,7 @@ class Exchange:
         self.about: dict[str, object] = {}
         """What the log may say of the call."""
         self._asked: list[tuple[bytes, bytes]] = scope["headers"]
-        self._told = [*_ALWAYS_TOLD, (REQUEST_HEADER.encode(), self.id.encode())]
+        self._told = {**_ALWAYS_TOLD, REQUEST_HEADER.encode(): self.id.encode()}
         self._receive = receive
         self._send = send
         self._client: Presence = scope["presence"]
@@ -138,14 +139,14 @@ class Exchange:
     # --- the answer ---
 
     def set_header(self, name: str, value: str) -> None:
-        """Add a header to the answer."""
-        self._told.append((name.encode(), value.encode("latin-1")))
+        """Set a header of the answer."""
+        self._told[name.encode()] = value.encode("latin-1")
 
     async def answer(self, status: int, kind: str | None = None, body: bytes = b"") -> None:
         """Send the whole answer, of a content type where it has a body."""
         if kind is not None:
             self.set_header("content-type", kind)
-        if status != NO_CONTENT:
+        if status not in (NO_CONTENT, NOT_MODIFIED):
             self.set_header("content-length", str(len(body)))
         await self._begin(status)
         await self._tell({"type": "http.response.body", "body": body})
@@ -165,7 +166,8 @@ class Exchange:
 
     async def _begin(self, status: int) -> None:
         self.status, self._answered_at = status, perf_counter()
-        await self._tell({"type": "http.response.start", "status": status, "headers": self._told})
+        headers = list(self._told.items())
+        await self._tell({"type": "http.response.start", "status": status, "headers": headers})
 
     async def _tell(self, event: Event) -> None:
         """Send, where somebody is there; raises ClientGone."""

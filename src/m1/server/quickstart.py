@@ -59,6 +59,7 @@ def _lines(url: str, user: str, password: str | None) -> str:
         [
             "",
             *shown,
+            f"the console is at {url}/console",
             f"the m1 client is logged in as {user} in the environment {_ENVIRONMENT}. Try:",
             "",
             f"  {call} session/update -store {_STORE} -ops '[{{\"upsert\": [{item}]}}]'",
