@@ -152,7 +152,7 @@ class Cluster:
         """
         directory.chmod(0o711)  # the nodes' user is another
         home = distribution(directory)
-        ports = _free_ports(2 * count)
+        ports = free_ports(2 * count)
         self._options = options
         self.nodes = [
             Node(home, directory, f"n{number}", (ports[2 * number], ports[2 * number + 1]))
@@ -246,7 +246,8 @@ def _hand_over(directory: Path) -> None:
             shutil.chown(path, "nobody", "nogroup")
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Give ports that nobody listened on just now, for programs that cannot choose one."""
     with contextlib.ExitStack() as stack:
         taken = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
         return [each.getsockname()[1] for each in taken]
