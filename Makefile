@@ -12,7 +12,8 @@ BESIDE := -n 3 --dist loadgroup --no-loadscope-reorder
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help serve demo test torture check bench bench-http attack cluster fill docs lock sbom clean
+.PHONY: help serve demo test torture check bench bench-http attack cluster fill docs reference lock sbom \
+    clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -51,7 +52,10 @@ cluster: $(VENV)/.tools ## run three OpenSearch nodes and two servers over them,
 fill: $(VENV)/.tools ## put 1,000,000 made-up sessions into the store stash of a running server
 	@$(BIN)/python -m benchmarks.fill $(ARGS)
 
-docs: $(VENV)/.tools ## write docs/api.md anew from the endpoints
+docs: reference ## build the site in site/, to be opened from there or served by anything
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+reference: $(VENV)/.tools ## write docs/api.md anew from the endpoints
 	@$(BIN)/python -m scripts.reference > docs/api.md
 
 lock: $(VENV)/.release ## pin anew what is installed, in requirements*.lock with hashes
@@ -63,7 +67,7 @@ sbom: $(VENV)/.release ## list all that a server is made of, in sbom.json (Cyclo
 	    requirements.lock
 
 clean: ## remove what was installed (never the data)
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) site .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/.installed: pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV)

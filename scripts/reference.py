@@ -15,7 +15,7 @@ from m1.api.rooms import (
 _HEAD = """\
 # The API
 
-Made from the endpoints by `make docs`; do not edit. Calls carry the token in the header
+Made from the endpoints by `make reference`; do not edit. Calls carry the token in the header
 `m1-auth-token`. Parameters come in the query string, as a form (`curl -d`), as multipart
 (`curl --form`) or as a JSON object; those that an endpoint does not know are ignored.
 Every refusal is `{"message": "...", "status": N}`; 405, 408, 414 and 431 may meet any call that is
