@@ -40,7 +40,7 @@ def ten(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def found(server: Server, q: str, sort: str) -> list[str]:
     """Give the short ids of what a query finds."""
-    order = {"sort": sort} if sort else {}
+    order: dict[str, Any] = {"sort": sort} if sort else {}
     reply = server.call("session/query", store="stash", q=q, rows=100, **order)
     assert reply.status == 200, reply.text
     return [item["session"]["id"] for item in reply.json["items"]]
