@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from m1 import __version__
@@ -23,6 +24,8 @@ m1 <environment> <endpoint> [-parameter value ...]   call an endpoint
 m1 auth <environment> -username U [-password P]      log in; later calls use the token
 m1 environments [add NAME URL | remove NAME]         list, add and remove environments
 m1 serve [--quickstart] [--data DIR] ...             run a server (m1 serve --help)
+m1 export <environment> -store S -file F             write items to a file (m1 export --help)
+m1 import <environment> -store S -file F             read items from a file (m1 import --help)
 m1 copy <environment> -store S -to <environment>     copy a store, and compare (m1 copy --help)
 m1 simulate <environment> [-visitors N] ...          write live sessions (m1 simulate --help)
 m1 backup --to FILE | restore --from FILE            copy a server's data, bring it back
@@ -35,14 +38,7 @@ input, @FILE from a file. M1_TOKEN in the environment goes before the token that
 Exit codes: 0 answered, 1 the server refused, 2 misuse, 3 no connection or a broken answer."""
 
 _DATA_COMMANDS = ("backup", "restore", "check", "repair")
-_COPY_USAGE = """\
-m1 copy <environment> -store S -to <environment> [-as NAME] [-shards N] [-replicas N]
-
-Copies the items that a store has at one moment into a new store, of the same name, key, shards and
-replicas where nothing else is said, and compares: by count, and by a checksum over all items in
-order. Items keep their _m1 but for session.lastUpdated. The rights needed: sessionQuery and get
-there, admin, sessionUpdate and sessionQuery here; log in to both with m1 auth."""
-_COMMANDS = ("auth", "environments", "copy", "serve", "simulate", "help", *_DATA_COMMANDS)
+_TRANSFERS = ("copy", "export", "import")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
@@ -64,35 +60,22 @@ def main() -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    match arguments:
-        case []:
-            print(_USAGE, file=sys.stderr)
-            return 2
-        case ["--version"]:
-            print(f"m1 {__version__}")
-        case ["help" | "--help" | "-h", *rest]:
-            _help(rest)
-        case ["serve", *rest]:
-            return _serve(rest)
-        case [command, *rest] if command in _DATA_COMMANDS:
-            from m1.server.data import run
-
-            return run(command, rest)
-        case ["environments", *rest]:
-            _environments(rest)
-        case ["copy", "--help" | "-h"]:
-            print(_COPY_USAGE)
-        case ["copy", environment, *rest]:
-            _copy(environment, _parameters(rest))
-        case ["simulate", *rest]:
-            _simulate(rest)
-        case ["auth", environment, *rest]:
-            _auth(environment, _parameters(rest))
-        case [environment, endpoint, *rest]:
-            _call(environment, endpoint, _parameters(rest))
+    if not arguments:
+        print(_USAGE, file=sys.stderr)
+        return 2
+    name, *rest = arguments
+    if name in _COMMANDS:
+        return _COMMANDS[name](rest) or 0
+    match rest:
+        case [endpoint, *given]:
+            _call(name, endpoint, _parameters(given))
         case _:
-            raise Misuse(f"{arguments[0]}: what is to be called there? m1 help lists the endpoints")
+            raise Misuse(f"{name}: what is to be called there? m1 help lists the endpoints")
     return 0
+
+
+def _version(arguments: Sequence[str]) -> None:
+    print(f"m1 {__version__}")
 
 
 def _serve(arguments: Sequence[str]) -> int:
@@ -104,8 +87,8 @@ def _serve(arguments: Sequence[str]) -> int:
     return serve(settings)
 
 
-def _parameters(arguments: Sequence[str]) -> dict[str, str]:
-    """Read `-name value` pairs; a value may begin with a dash."""
+def _parameters(arguments: Sequence[str], as_it_is: str = "") -> dict[str, str]:
+    """Read `-name value` pairs; a value may begin with a dash, that of `as_it_is` is kept."""
     parameters: dict[str, str] = {}
     left = iter(arguments)
     for flag in left:
@@ -117,7 +100,7 @@ def _parameters(arguments: Sequence[str]) -> dict[str, str]:
             raise Misuse(f"{flag}: its value is missing")
         if name in parameters:
             raise Misuse(f"{flag}: given twice")
-        parameters[name] = _value(value)
+        parameters[name] = value if name == as_it_is else _value(value)
     return parameters
 
 
@@ -169,7 +152,10 @@ def _print_pretty(answer: Answer) -> None:
         print(pretty.end(), end="", flush=True)
 
 
-def _auth(name: str, parameters: dict[str, str]) -> None:
+def _auth(arguments: Sequence[str]) -> None:
+    if not arguments:
+        raise Misuse("where? m1 auth <environment> -username U")
+    name, parameters = arguments[0], _parameters(arguments[1:])
     if "username" not in parameters:
         raise Misuse(f"who? m1 auth {name} -username U")
     environments = Environments()
@@ -183,30 +169,38 @@ def _auth(name: str, parameters: dict[str, str]) -> None:
     print(f"m1: logged in to {name} as {parameters['username']}", file=sys.stderr)
 
 
-def _copy(name: str, parameters: dict[str, str]) -> None:
-    from m1.copy import Place, copy_store
-    from m1.progress import tell
-
-    known = {"store", "to", "as", "shards", "replicas"}
-    if not {"store", "to"} <= parameters.keys() <= known:
-        raise Misuse(_COPY_USAGE.splitlines()[0])
-    find, store = Environments().find, parameters.pop("store")
-    other, new = parameters.pop("to"), parameters.pop("as", store)
-    source, target = Place(name, find(name), store), Place(other, find(other), new)
-    copy_store(source, target, parameters, tell)
-
-
 def _simulate(arguments: Sequence[str]) -> None:
     from m1.simulate import USAGE, read_wishes, simulate
 
+    if told := _told("simulate", USAGE, arguments):
+        name, given = told
+        print(simulate(name, _environment(name), read_wishes(_parameters(given))))
+
+
+def _transfer(command: str, arguments: Sequence[str]) -> None:
+    from m1.transfer.command import USAGES, run
+
+    if told := _told(command, USAGES[command], arguments):
+        name, given = told
+        run(command, name, _environment(name), _parameters(given, as_it_is="file"))
+
+
+def _told(command: str, usage: str, arguments: Sequence[str]) -> tuple[str, Sequence[str]] | None:
+    """Give the environment and what follows, or say how the command is used, where asked."""
     match arguments:
         case ["--help" | "-h"]:
-            print(USAGE)
-        case [name, *rest] if not name.startswith("-"):
-            environment = _environment(name)
-            print(simulate(name, environment, read_wishes(_parameters(rest))))
+            print(usage)
+            return None
+        case [name, *given] if not name.startswith("-"):
+            return name, given
         case _:
-            raise Misuse("where? " + USAGE.splitlines()[0])
+            raise Misuse("where? " + usage.splitlines()[0])
+
+
+def _data(command: str, arguments: Sequence[str]) -> int:
+    from m1.server.data import run
+
+    return run(command, arguments)
 
 
 def _environments(arguments: Sequence[str]) -> None:
@@ -237,3 +231,16 @@ def _help(arguments: Sequence[str]) -> None:
     if text is None:
         raise Misuse(f"there is no endpoint {arguments[0]}: m1 help lists them")
     print(text)
+
+
+_COMMANDS: dict[str, Callable[[Sequence[str]], int | None]] = {
+    "--version": _version,
+    **dict.fromkeys(("help", "--help", "-h"), _help),
+    "auth": _auth,
+    "environments": _environments,
+    "serve": _serve,
+    "simulate": _simulate,
+    **{name: partial(_transfer, name) for name in _TRANSFERS},
+    **{name: partial(_data, name) for name in _DATA_COMMANDS},
+}
+"""What is no environment; each gives an exit code, or nothing for 0."""

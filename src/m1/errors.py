@@ -22,6 +22,7 @@ client reads such an answer and raises the same class again.
                                      Python client raises one, its message says what to do
       Misuse                       2 the command line, or a file it needs, is wrong
       NoConnection                 3 no connection to the server, or a broken stream
+      Stopped                      - work ended before it was whole; it says how to go on
       StartError                   2 `m1 serve` cannot start
         DamagedData                3 the data directory is damaged
 """
@@ -143,6 +144,14 @@ class NoConnection(Failure):
     """The server cannot be reached, or its answer broke off."""
 
     exit_code = 3
+
+
+class Stopped(Failure):
+    """Work ended before it was whole; the message says what is done and how to go on."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 class StartError(Failure):

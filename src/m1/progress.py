@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from time import monotonic
 Tell = Callable[[str], None]
 """Takes a line for whoever watches."""
 _TOLD_SECONDS = 1.0
+_BAR_CHARACTERS = 20
 
 
 def tell(text: str) -> None:
@@ -21,7 +23,7 @@ class Live:
     """Figures that change: one line, in place, on a terminal; else a line each time."""
 
     def __init__(self) -> None:
-        self._in_place = sys.stderr.isatty()
+        self._in_place = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self._is_open = False
 
     def show(self, text: str) -> None:
@@ -32,6 +34,10 @@ class Live:
         print(f"\r{text[:width]}\x1b[K", end="", file=sys.stderr, flush=True)  # noqa: T201
         self._is_open = True
         return None
+
+    def progress(self, whole: int, what: str, done: int = 0) -> Progress:
+        """Show how far a piece of work is, with a bar where figures change in place."""
+        return Progress(self.show, whole, what, done=done, bar=self._in_place)
 
     def tell(self, text: str) -> None:
         """Tell what stays to be read, below the figures shown last."""
@@ -46,23 +52,39 @@ class Live:
 
 
 class Progress:
-    """Tells how far one piece of work is; `what` is what is counted, as in "items"."""
+    """Tells how far one piece of work is; `what` is what is counted, as in "items".
 
-    def __init__(self, tell: Tell, whole: int, what: str) -> None:
+    `whole` is how many there are, 0 where nobody knows; `done` how many are done already.
+    """
+
+    def __init__(
+        self, tell: Tell, whole: int, what: str, *, done: int = 0, bar: bool = False
+    ) -> None:
         self._tell = tell
         self._whole = whole
         self._what = what
+        self._before = done
+        self._bar = bar
         self._begun = self._told = monotonic()
 
-    def at(self, done: int) -> None:
-        """Take note that so much is done."""
+    def at(self, done: int, share: float = 0.0) -> None:
+        """Take note that so much is done; `share` says of what part, from 0 to 1, if known."""
         now = monotonic()
         if now - self._told < _TOLD_SECONDS:
             return
         self._told = now
-        rate = done / (now - self._begun)
-        left = (self._whole - done) / rate if rate else 0
-        self._tell(
-            f"{done:,} of {self._whole:,} {self._what} ({done * 100 // max(self._whole, 1)} %), "
-            f"{rate:,.0f} a second, {left:,.0f} s left"
-        )
+        share = min(done / self._whole if self._whole else share, 1.0)
+        rate = (done - self._before) / (now - self._begun)
+        text = f"{done:,} of {self._whole:,}" if self._whole else f"{done:,}"
+        text += f" {self._what}"
+        if share:
+            text += f" ({int(share * 100)} %)"
+        text += f", {rate:,.0f} a second"
+        if share and rate:
+            text += f", {(done / share - done) / rate:,.0f} s left"
+        self._tell(_bar(share) + text if self._bar and share else text)
+
+
+def _bar(share: float) -> str:
+    filled = round(share * _BAR_CHARACTERS)
+    return f"[{'#' * filled}{'-' * (_BAR_CHARACTERS - filled)}] "

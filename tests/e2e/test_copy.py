@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from m1.copy import _comparable
+from m1.transfer.copying import comparable
 from tests.clustered import Two
 from tests.e2e.curl import session, upsert
 from tests.opensearch import Cluster
@@ -126,5 +126,5 @@ def test_a_copy_that_breaks_off_says_that_it_is_not_whole(source: Server, tmp_pa
 )
 def test_nothing_but_the_time_of_the_copy_may_differ(other: bytes) -> None:
     item = b'{"n":1,"_m1":{"session":{"lastUpdated":1}}}'
-    assert _comparable(item) == _comparable(item.replace(b":1}}", b":2}}"))
-    assert _comparable(item) != _comparable(other)
+    assert comparable(item) == comparable(item.replace(b":1}}", b":2}}"))
+    assert comparable(item) != comparable(other)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from time import monotonic, sleep
+from time import monotonic
 
 from m1.caller import call
 from m1.environments import Environment
-from m1.errors import NoConnection, Unavailable
+from m1.errors import NoConnection
+from m1.patience import patiently
 from m1.pretty import visible
 from m1.progress import Live
 from m1.simulate.site import Change
-
-_FIRST_WAIT = 0.25
-_LONGEST_WAIT = 5.0
 
 
 class Sender:
@@ -34,28 +32,22 @@ class Sender:
         A second time does no harm, since whole items are put. Raises what the server refuses
         with, NoConnection where it is not there, or was not for as long as we are patient.
         """
-        body, wait, begun = self._body(changes), _FIRST_WAIT, monotonic()
-        while True:
-            called = monotonic()
-            try:
-                call(self._environment, "session/update", body, seconds=self._patience)
-            except (Unavailable, NoConnection) as error:
-                self.errors += 1
-                self._say(error, wait, monotonic() - begun)
-            else:
-                self._was_there = True
-                return monotonic() - called
-            sleep(wait)
-            wait = min(2 * wait, _LONGEST_WAIT)
+        body = self._body(changes)
 
-    def _say(self, error: Unavailable | NoConnection, wait: float, lost: float) -> None:
-        """Say what went wrong and that it is tried again, unless it is not."""
+        def attempt() -> float:
+            called = monotonic()
+            call(self._environment, "session/update", body, seconds=self._patience)
+            return monotonic() - called
+
+        took = patiently(attempt, self._patience, self._say)
+        self._was_there = True
+        return took
+
+    def _say(self, error: Exception, wait: float) -> None:
+        self.errors += 1
         if isinstance(error, NoConnection) and not self._was_there:
             raise error
-        reason = visible(str(error))
-        if lost + wait > self._patience:
-            raise NoConnection(f"{reason}; given up after {self._patience:g} s")
-        self._live.tell(f"m1: {reason}; again in {wait:g} s")
+        self._live.tell(f"m1: {visible(str(error))}; again in {wait:g} s")
 
     def _body(self, changes: Sequence[Change]) -> bytes:
         """Give an update as JSON; ids that leave never come again, so their order is kept."""

@@ -1,0 +1,1 @@
+"""Items in and out: export, import and copy, in the pieces that they share."""

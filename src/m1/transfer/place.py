@@ -1,0 +1,78 @@
+"""A store of an environment, as a place that items come from or go to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from m1.caller import Answer, call
+from m1.environments import Environment
+from m1.errors import Forbidden, M1Error, NoConnection, NotFound, Unauthorized
+from m1.transfer.lines import lines_of
+
+_ALL = str(2**62)
+_NDJSON = "application/x-ndjson"
+_SILENCE_SECONDS = 600.0
+
+
+class Place(NamedTuple):
+    """A store of an environment; `name` is what the environment is called."""
+
+    name: str
+    environment: Environment
+    store: str
+
+    def __str__(self) -> str:
+        return f"{self.store} of {self.name}"
+
+    def call(
+        self,
+        endpoint: str,
+        parameters: Mapping[str, str] | bytes,
+        accept: str = "*/*",
+        seconds: float = _SILENCE_SECONDS,
+    ) -> Answer:
+        """Call an endpoint; raises what `caller.call` does, with what to do about a refusal."""
+        try:
+            return call(self.environment, endpoint, parameters, accept, seconds)
+        except M1Error as error:
+            raise self._with_a_way_on(error) from None
+
+    def items(self, q: str = "*", sort: str = "") -> tuple[int, Iterator[bytes]]:
+        """Give how many items a query finds, and each as it arrives, by id or as sorted.
+
+        Reading raises NoConnection where they are not as many as the server said.
+        """
+        given = {"store": self.store, "q": q, "rows": _ALL, **({"sort": sort} if sort else {})}
+        answer = self.call("session/query", given, _NDJSON)
+        return answer.count, self._all_of(answer)
+
+    def shape(self) -> dict[str, Any]:
+        """Give its name, key, shards and replicas; raises NotFound."""
+        for store in json.loads(b"".join(self.call("session/list", {}).body)):
+            if store["name"] == self.store:
+                return dict(store)
+        raise self._with_a_way_on(NotFound(f"there is no store {self.store}"))
+
+    def _with_a_way_on(self, error: M1Error) -> M1Error:
+        match error:
+            case Unauthorized():
+                way = f"to log in: m1 auth {self.name} -username ..."
+            case Forbidden():
+                way = f"log in as a user with that right: m1 auth {self.name} -username ..."
+            case NotFound():
+                add = f"m1 {self.name} session/add -store {self.store} -shards 1 -replicas 1"
+                way = f"to see what there is: m1 {self.name} session/list; to add it: {add}"
+            case _:
+                return error
+        return type(error)(f"{error.message}; {way}")
+
+    def _all_of(self, answer: Answer) -> Iterator[bytes]:
+        number = 0
+        for number, line in enumerate(lines_of(answer.body), 1):  # noqa: B007
+            yield line
+        if number != answer.count:
+            raise NoConnection(
+                f"{self} sent {number:,} items and had said that there are {answer.count:,}"
+            )
