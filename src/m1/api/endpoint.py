@@ -38,7 +38,20 @@ from m1.catalog import Catalog, Step
 from m1.errors import BadRequest, Forbidden, M1Error, TooLarge, Unauthorized, Unavailable
 from m1.jsontext import read
 
-Value = str | msgspec.Raw
+
+class Json(NamedTuple):
+    """A parameter in JSON: the text as it came, and what it reads as."""
+
+    text: bytes
+    value: Any
+
+    @classmethod
+    def of(cls, text: bytes) -> Json:
+        """Read a text; raises NotJson."""
+        return cls(text, read(text))
+
+
+Value = str | Json
 """A parameter as a call brings it: text, or JSON that is not a text."""
 
 Text = NewType("Text", str)
@@ -92,7 +105,7 @@ class Kind:
         """Read a parameter; raises BadRequest, whose message follows the parameter's name."""
         if isinstance(value, str):
             return value
-        text = bytes(value).decode()
+        text = value.text.decode()
         if text[0] in "[{":
             raise BadRequest("must be a text")
         return text
@@ -128,18 +141,6 @@ class Long(Kind):
         return number
 
 
-class Json(NamedTuple):
-    """A parameter in JSON: the text as it came, and what it reads as."""
-
-    text: bytes
-    value: Any
-
-    @classmethod
-    def of(cls, text: bytes) -> Json:
-        """Read a text; raises NotJson."""
-        return cls(text, read(text))
-
-
 class JsonKind(Kind):
     """JSON, as text or as it stands in a JSON body; `schema` says what it must be."""
 
@@ -149,8 +150,8 @@ class JsonKind(Kind):
         self.schema = schema
 
     def read(self, value: Value) -> Json:
-        """Read the text; raises NotJson."""
-        return Json.of(value.encode() if isinstance(value, str) else bytes(value))
+        """Read the text, if it was not read yet; raises NotJson."""
+        return Json.of(value.encode()) if isinstance(value, str) else value
 
 
 class Names(Kind):
@@ -161,7 +162,7 @@ class Names(Kind):
 
     def read(self, value: Value) -> tuple[str, ...]:
         """Give the names, each once, in the order given."""
-        text = value if isinstance(value, str) else bytes(value).decode()
+        text = value if isinstance(value, str) else value.text.decode()
         if text.lstrip().startswith("["):
             try:
                 names = msgspec.json.decode(text, type=list[str])

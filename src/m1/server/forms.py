@@ -17,7 +17,7 @@ import msgspec
 from falcon.media import MultipartFormHandler
 from falcon.media.multipart import BodyPart, MultipartParseError
 
-from m1.api.endpoint import Value
+from m1.api.endpoint import Json, Value
 from m1.errors import BadRequest, NotJson
 from m1.jsontext import read
 
@@ -136,4 +136,4 @@ def _json(body: bytes) -> Iterator[tuple[str, Value]]:
     slices = _json_slices(body)
     for name, value in members.items():
         if value is not None:
-            yield name, value if isinstance(value, str) else slices[name]
+            yield name, value if isinstance(value, str) else Json(bytes(slices[name]), value)
