@@ -1,4 +1,4 @@
-"""How far long work is, told once a second: how much, how fast, how long it still takes."""
+"""How far long work is, told as it goes on: how much, how fast, how long it still takes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from time import monotonic
 Tell = Callable[[str], None]
 """Takes a line for whoever watches."""
 _TOLD_SECONDS = 1.0
+_SHOWN_SECONDS = 0.2
 _BAR_CHARACTERS = 20
 
 
@@ -65,12 +66,13 @@ class Progress:
         self._what = what
         self._before = done
         self._bar = bar
+        self._pause = _SHOWN_SECONDS if bar else _TOLD_SECONDS
         self._begun = self._told = monotonic()
 
     def at(self, done: int, share: float = 0.0) -> None:
         """Take note that so much is done; `share` says of what part, from 0 to 1, if known."""
         now = monotonic()
-        if now - self._told < _TOLD_SECONDS:
+        if now - self._told < self._pause:
             return
         self._told = now
         share = min(done / self._whole if self._whole else share, 1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import json
 import os
@@ -126,11 +127,11 @@ class M1:
             check=False,
         )
 
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def start(self, *arguments: str, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
         """Start it with pipes."""
         return subprocess.Popen(
             [COMMAND, *arguments],
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=self.environment,
@@ -174,15 +175,24 @@ def _read(terminal: int) -> bytes:
         return b""
 
 
-@pytest.fixture
-def recorder() -> Iterator[Recorder]:
-    """A server that remembers what it was asked."""
+@contextlib.contextmanager
+def recording() -> Iterator[Recorder]:
+    """Run a server that remembers what it was asked."""
     with Recorder() as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def recorder() -> Iterator[Recorder]:
+    """A server that remembers what it was asked."""
+    with recording() as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

@@ -77,6 +77,8 @@ class _Import:
         """Send all lines, and take note of each batch when it is in."""
         given = self._input
         lines = self._readable()
+        if given.ledger and given.ledger.is_anew:
+            self._live.tell(f"m1: {given.name} has changed since it was begun: from its start")
         if self._lines:
             self._live.tell(f"m1: {given.name}: on behind the first {self._lines:,} items")
             lines = _behind(lines, self._lines)

@@ -24,7 +24,7 @@ from m1.transfer.place import Place
 from m1.transfer.sending import Refusal
 
 _HEAD_BYTES = 64 * 1024
-_SAVED_SECONDS = 1.0
+_SAVED_SECONDS = 0.25
 
 
 class Rejected:

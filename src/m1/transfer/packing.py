@@ -65,9 +65,11 @@ def _unpacked(chunks: Iterable[bytes], new: Callable[[], _Unpacking]) -> Iterato
         while left:
             stream = new() if stream.eof else stream
             try:
-                yield stream.decompress(left)
+                data = stream.decompress(left)
             except (zlib.error, zstandard.ZstdError) as error:
                 raise Broken(f"what is packed is damaged ({error})") from None
+            if data:
+                yield data
             left = stream.unused_data
     if not stream.eof:
         raise Broken("what is packed ends in the middle: it was cut off")

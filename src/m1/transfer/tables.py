@@ -42,7 +42,10 @@ def read(chunks: Iterator[bytes]) -> Iterator[Line]:
     csv.field_size_limit(MAX_BYTES)
     feed = _Feed(chunks)
     rows = csv.reader(feed, strict=True)
-    header = next(rows, None)
+    try:
+        header = next(rows, None)
+    except csv.Error as error:
+        raise Broken(f"the names of the columns cannot be read ({error})") from None
     if header is None:
         return
     if not header or len(set(header)) < len(header):

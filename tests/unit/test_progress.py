@@ -1,0 +1,30 @@
+"""How far long work is, in a line that says what is known and no more."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from m1 import progress
+from m1.progress import Progress
+
+
+@pytest.mark.parametrize(
+    ("whole", "share", "bar", "told"),
+    [
+        (200, 0.0, False, r"50 of 200 items \(25 %\), [\d,]+ a second, [\d,]+ s left"),
+        (0, 0.25, False, r"50 items \(25 %\), [\d,]+ a second, [\d,]+ s left"),
+        (0, 0.25, True, r"\[#####-{15}\] 50 items \(25 %\), [\d,]+ a second, [\d,]+ s left"),
+        (0, 0.0, True, r"50 items, [\d,]+ a second"),
+        (40, 0.0, True, r"\[#{20}\] 50 of 40 items \(100 %\), [\d,]+ a second, 0 s left"),
+    ],
+)
+def test_a_line_says_what_is_known(
+    whole: int, share: float, bar: bool, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for pause in ("_TOLD_SECONDS", "_SHOWN_SECONDS"):
+        monkeypatch.setattr(progress, pause, 0.0)
+    lines: list[str] = []
+    Progress(lines.append, whole, "items", done=10, bar=bar).at(50, share)
+    assert re.fullmatch(told, lines[0]), lines
