@@ -55,7 +55,7 @@ class View:
         if refused is not None and int(refused[1]) in self.refusals:
             return
         if message.type in ("error", "warning"):
-            self.problems.append(message.text)
+            self.problems.append(f"{message.text} ({message.location})")
 
     def _requested(self, request: Request) -> None:
         if not request.url.startswith((self.server.url, "data:", "about:")):

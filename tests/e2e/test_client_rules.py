@@ -98,7 +98,7 @@ ONCE: dict[str, Callable[[Client, str], object]] = {
     "session/key": lambda client, store: client.session.key(store, "user.id"),
     "session/drop": lambda client, store: client.session.drop(store),
     "user/add": lambda client, store: client.user.add(store, "password", ""),
-    "system/geo": lambda client, _: client.system.set("geo", "false"),
+    "system/geo": lambda client, _: client.system.set("geo", "true"),
 }
 
 
