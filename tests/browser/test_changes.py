@@ -31,6 +31,7 @@ def own(views: OPEN_VIEW, shop: Server) -> Iterator[View]:
     view.enter(store="own")
     view.finds(2)
     yield view
+    view.leave()
     shop.call("session/drop", store="own")
 
 

@@ -169,6 +169,7 @@ def test_a_view_that_is_live_shows_what_comes(views: OPEN_VIEW, shop: Server) ->
     shop.call("session/update", store="live", ops='[{"upsert": [{"session": {"id": "now"}}]}]')
     view.finds(1)
     expect(view.rows).to_contain_text(["now"])
+    view.leave()
     shop.call("session/drop", store="live")
 
 

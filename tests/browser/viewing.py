@@ -50,6 +50,10 @@ class View:
         if kind is None:
             assert not self.problems, self.problems
 
+    def leave(self) -> None:
+        """Close the page, so that nothing is asked any more of a store that is then dropped."""
+        self.page.close()
+
     def _heard(self, message: ConsoleMessage) -> None:
         refused = _REFUSED.match(message.text)
         if refused is not None and int(refused[1]) in self.refusals:
@@ -81,7 +85,7 @@ class View:
         """Open the console with a token that was asked for before, which is soon done."""
         kept = json.dumps({"m1.user": user, "m1.token": token or self.server.token})
         if self.page.url != "about:blank":  # else the page that is open stays
-            self.page.goto("about:blank")
+            self.page.close()
         self.context.add_init_script(f"Object.assign(sessionStorage, {kept})")
         self.open(**({"store": "stash"} | at))
 
