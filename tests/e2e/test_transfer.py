@@ -7,6 +7,7 @@ import json
 import re
 import signal
 import socket
+import stat
 import subprocess
 import threading
 import time
@@ -147,8 +148,10 @@ def test_what_goes_out_comes_in(
     source.write_text("\n".join(TRICKY))
     assert m1("import", "e", "-store", "stash", "-file", str(source)).returncode == 0
     file = tmp_path / f"items.{form}{packing}"
+    file.with_name(f"{file.name}.part").write_text("what a killed export left")
     out = m1("export", "e", "-store", "stash", "-file", str(file))
     assert f"{len(TRICKY)} items of stash of e are in {file}" in one_line(out, 0)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
     back = m1("import", "e", "-store", "other", "-file", str(file))
     assert f"{len(TRICKY)} items are in other of e" in one_line(back, 0)
     assert items(stash, "other") == items(stash, "stash")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -69,6 +70,7 @@ def run(command: str, name: str, environment: Environment, given: _Parameters) -
     work, ways = _COMMANDS[command]
     if not any(needed <= given.keys() <= needed | known for needed, known in ways):
         raise Misuse(" or ".join(USAGES[command].splitlines()[: len(ways)]))
+    os.umask(0o077)  # items are their owner's business
     work(Place(name, environment, given["store"]), given, Live())
 
 

@@ -39,7 +39,8 @@ def to_file(wanted: Wanted, file: Path, live: Live) -> None:
         raise Misuse(f"{file} is there already: name another file, or remove it first")
     part = file.with_name(f"{file.name}.part")
     try:
-        with part.open("wb") as out:
+        part.unlink(missing_ok=True)  # of an export that was killed; or a link of somebody else
+        with part.open("xb") as out:
             count = _write(wanted, out, file.parent, live)
             out.flush()
             os.fsync(out.fileno())
