@@ -25,8 +25,10 @@ def chromium() -> Iterator[Browser]:
     program = shutil.which("chromium")
     if program is None:
         pytest.skip("the console needs a browser: apt-get install chromium")
-    # root has no sandbox to go to
-    flags = ["--no-sandbox"] if os.getuid() == 0 else []
+    # a small /dev/shm, as in a container, would end it in the middle
+    flags = ["--disable-dev-shm-usage", "--disable-gpu"]
+    if os.getuid() == 0:  # root has no sandbox to go to
+        flags.append("--no-sandbox")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=flags)
         yield browser

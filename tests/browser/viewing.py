@@ -85,7 +85,7 @@ class View:
         """Open the console with a token that was asked for before, which is soon done."""
         kept = json.dumps({"m1.user": user, "m1.token": token or self.server.token})
         if self.page.url != "about:blank":  # else the page that is open stays
-            self.page.close()
+            self.page.goto("about:blank")
         self.context.add_init_script(f"Object.assign(sessionStorage, {kept})")
         self.open(**({"store": "stash"} | at))
 
