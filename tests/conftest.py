@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from m1.embedded import EmbeddedEngine
+from m1.embedded.engine import EmbeddedEngine
 from m1.engine import Engine
 from m1.opensearch import OpenSearchEngine
 from tests.clustered import Two

@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import chain, pairwise
 
-from m1 import metrics
+from m1 import readings
 from m1.engine import Change, Check, Counts, Page, Put, Saved
 from m1.errors import BadRequest, Unavailable
-from m1.metrics import Measure
 from m1.query import plan as p
 from m1.query.facets import Facets, Paths, Stretches, Texts
+from m1.readings import Measure
 from m1.terms import Flat, Leaf
 
 
@@ -87,8 +87,8 @@ class Oracle:
         return [Check("db", True, ""), *spaces]
 
     async def measure(self) -> list[Measure]:
-        items = [Measure(metrics.ITEMS, len(space), uid) for uid, space in self.spaces.items()]
-        return [Measure(metrics.PARTS_FAILING, 0), *items]
+        items = [Measure(readings.ITEMS, len(space), uid) for uid, space in self.spaces.items()]
+        return [Measure(readings.PARTS_FAILING, 0), *items]
 
     async def close(self) -> None:
         pass

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from m1.embedded import EmbeddedEngine, index, upkeep
+from m1.embedded import index, upkeep
 from m1.embedded.build import Job, build
+from m1.embedded.engine import EmbeddedEngine
 from m1.engine import Change
 
 

@@ -13,8 +13,8 @@ import pytest
 HOUSE = Path(__file__).parents[1] / "src" / "m1"
 
 FLOORS = [
-    ["answers", "errors", "metrics", "progress", "steps"],
-    ["values", "pretty", "longwork"],
+    ["answers", "errors", "progress", "readings", "steps"],
+    ["values", "pretty", "longwork", "metrics"],
     ["jsontext", "environments", "query"],
     ["paths", "caller", "client", "patience"],
     ["terms", "transfer", "simulate"],
@@ -122,6 +122,14 @@ def test_the_command_starts_without_the_server() -> None:
     heavy = {"m1.server", "m1.api", "m1.embedded", "falcon", "uvicorn", "numpy", "msgspec"}
     heavy |= {"m1.client", "httpx", "m1.metrics", "prometheus_client"}
     code = "import sys, m1.cli; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert not heavy & set(loaded.stdout.decode().split())
+
+
+def test_segments_are_made_without_the_engine() -> None:
+    """A process is started for each segment: what it does not need costs time with every one."""
+    heavy = {"m1.embedded.engine", "m1.metrics", "prometheus_client", "asyncio"}
+    code = "import sys, m1.embedded.build; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert not heavy & set(loaded.stdout.decode().split())
 

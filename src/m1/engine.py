@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
-from m1.metrics import Measure
 from m1.query.facets import Facets
 from m1.query.plan import Plan, SortKey
+from m1.readings import Measure
 from m1.terms import Flat
 
 

@@ -1,7 +1,7 @@
-"""What is measured: every metric of the server is declared here, for Prometheus to gather.
+"""What is measured: every metric of the server, for Prometheus to gather.
 
-Counters and histograms are counted where things happen. A `Reading` is looked up when
-somebody asks: engines give its `Measure`s, of spaces by uid.
+Counters and histograms are declared here, and counted where things happen. What is looked up
+when somebody asks is declared in `readings`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.registry import Collector
 
 from m1 import __version__
+from m1.readings import READINGS, Measure, Reading
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 """What `exposition` is written in."""
@@ -107,48 +108,6 @@ def request_seconds_of(endpoint: str) -> Histogram:
 # --- read when somebody asks ---
 
 
-class Reading(NamedTuple):
-    """A gauge that is looked up."""
-
-    name: str
-    help: str
-    labels: tuple[str, ...] = ("store",)
-
-
-class Measure(NamedTuple):
-    """What a reading came to; of a store, or (in engines) of the space with that uid."""
-
-    reading: Reading
-    value: float
-    store: str | None = None
-
-
-ITEMS = Reading("m1_items", "Items kept.")
-TERMS = Reading(
-    "m1_terms",
-    "Terms in the index, each counted once a segment; of the newest items those at paths that "
-    "were asked for. Embedded engine.",
-)
-SEGMENTS = Reading("m1_segments", "Segments of the index.")
-SEGMENT_BYTES = Reading("m1_segment_bytes", "Bytes of all segments.")
-DATA_BYTES = Reading("m1_data_bytes", "Bytes of items.db. Embedded engine.", ())
-WAL_BYTES = Reading("m1_wal_bytes", "Bytes of SQLite's log beside it. Embedded engine.", ())
-DISK_FREE_BYTES = Reading(
-    "m1_disk_free_bytes", "Bytes left on the disk that the data is on. Embedded engine.", ()
-)
-PARTS_FAILING = Reading("m1_parts_failing", "Parts of the engine that /health calls FAILED.", ())
-_READINGS = (
-    ITEMS,
-    TERMS,
-    SEGMENTS,
-    SEGMENT_BYTES,
-    DATA_BYTES,
-    WAL_BYTES,
-    DISK_FREE_BYTES,
-    PARTS_FAILING,
-)
-
-
 class _Read(Collector):
     """Measures as Prometheus' client wants them; what was not measured is left out."""
 
@@ -184,7 +143,7 @@ def declared() -> list[Declared]:
         Declared(metric.name + _SUFFIXES.get(metric.type, ""), metric.type, metric.documentation)
         for metric in _registry.collect()
     ]
-    return kept + [Declared(reading.name, "gauge", reading.help) for reading in _READINGS]
+    return kept + [Declared(reading.name, "gauge", reading.help) for reading in READINGS]
 
 
 _SUFFIXES = {"counter": "_total", "info": "_info"}

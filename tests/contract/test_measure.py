@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from m1 import metrics
+from m1 import readings
 from m1.engine import Engine
-from m1.metrics import Reading
+from m1.readings import Reading
 from tests.contract.conftest import OnEngine
 from tests.speaking import changes, count
 
@@ -21,9 +21,9 @@ def test_items_are_counted_by_space(on_engine: OnEngine) -> None:
         await engine.update("s", changes(*({"id": n, "v": n} for n in range(8))))
         await engine.update("s", changes("3", {"id": 4, "v": 5}))
         await count(engine)  # a cluster counts what was refreshed
-        assert await figures(engine, metrics.ITEMS) == {"s": 7, "other": 0}
+        assert await figures(engine, readings.ITEMS) == {"s": 7, "other": 0}
         await engine.remove_space("other")
-        assert await figures(engine, metrics.ITEMS) == {"s": 7}
+        assert await figures(engine, readings.ITEMS) == {"s": 7}
 
     on_engine(story)
 
@@ -31,7 +31,7 @@ def test_items_are_counted_by_space(on_engine: OnEngine) -> None:
 def test_nothing_fails_where_all_is_well(on_engine: OnEngine) -> None:
     async def story(engine: Engine) -> None:
         assert all(check.passed for check in await engine.check())
-        assert await figures(engine, metrics.PARTS_FAILING) == {None: 0}
+        assert await figures(engine, readings.PARTS_FAILING) == {None: 0}
 
     on_engine(story)
 

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from m1.cli import main
-from m1.embedded import EmbeddedEngine
 from m1.embedded.disk import Disk
+from m1.embedded.engine import EmbeddedEngine
 
 _LATE_SECONDS = 0.05
 _update = EmbeddedEngine.update

@@ -12,8 +12,9 @@ import os
 import sys
 from pathlib import Path
 
-from m1.embedded import EmbeddedEngine, checkpoints, index, upkeep
+from m1.embedded import checkpoints, index, upkeep
 from m1.embedded.build import Job, build
+from m1.embedded.engine import EmbeddedEngine
 from m1.embedded.upkeep import Upkeep
 from m1.errors import Failure, M1Error
 from tests.crash.stubborn import take_no_notice

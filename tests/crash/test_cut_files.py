@@ -21,8 +21,8 @@ from typing import NamedTuple
 
 import pytest
 
-from m1.embedded import EmbeddedEngine
 from m1.embedded.copies import back_up, bring_back
+from m1.embedded.engine import EmbeddedEngine
 from m1.engine import Remove
 from m1.errors import M1Error, StartError
 from tests.crash.test_damage import Answers, answers, item

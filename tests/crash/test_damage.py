@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from m1.embedded import EmbeddedEngine, disk
+from m1.embedded import disk
+from m1.embedded.engine import EmbeddedEngine
 from m1.engine import Remove
 from m1.errors import DamagedData, M1Error
 from m1.query import parse, parse_sort, resolve

@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 import pytest
 
-from m1.embedded import EmbeddedEngine
+from m1.embedded.engine import EmbeddedEngine
 from m1.errors import M1Error, StartError
 from tests.crash.scripted import NAMES, name_of, value_of
 from tests.crash.tier import TORTURE, did

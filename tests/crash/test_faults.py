@@ -15,7 +15,7 @@ import pytest
 
 from m1.api.endpoint import Json
 from m1.catalog import SharedCatalog
-from m1.embedded import EmbeddedEngine
+from m1.embedded.engine import EmbeddedEngine
 from m1.errors import M1Error, Unavailable
 from tests.calling import Sessions
 from tests.speaking import changes, count, ids

@@ -27,7 +27,7 @@ from hypothesis.stateful import (
 )
 
 from m1.api.endpoint import Json
-from m1.embedded import EmbeddedEngine
+from m1.embedded.engine import EmbeddedEngine
 from m1.embedded.space import Space
 from m1.engine import Engine
 from m1.errors import M1Error

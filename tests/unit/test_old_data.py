@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from m1.embedded import EmbeddedEngine
+from m1.embedded.engine import EmbeddedEngine
 from m1.errors import StartError
 from tests.calling import Sessions
 

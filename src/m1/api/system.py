@@ -18,8 +18,9 @@ from m1.api.services import Services
 from m1.catalog import DEFAULTS, KNOWN_RIGHTS, Catalog, User
 from m1.engine import Check
 from m1.errors import BadRequest, Conflict, Forbidden, NotFound, TooManyLogins
-from m1.metrics import CONTENT_TYPE, Measure, exposition
+from m1.metrics import CONTENT_TYPE, exposition
 from m1.paths import MAX_PATH_BYTES
+from m1.readings import Measure
 
 _ORIGIN = re.compile(r"https?://[\w.:\[\]-]+")
 

@@ -31,9 +31,9 @@ from m1.engine import Change, Check, Counts, Page, Remove, Saved
 from m1.errors import BadRequest, DamagedData, M1Error, StartError, Unavailable
 from m1.jsontext import decode
 from m1.longwork import Aside, Slices
-from m1.metrics import PARTS_FAILING, Measure
 from m1.query.facets import Facets, Paths
 from m1.query.plan import Plan, SortKey
+from m1.readings import PARTS_FAILING, Measure
 from m1.terms import flatten
 
 _READ_AT_ONCE = 100

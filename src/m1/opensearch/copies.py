@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from m1 import metrics
+from m1 import readings
 from m1.engine import Check
-from m1.metrics import Measure
 from m1.opensearch.cluster import Cluster
+from m1.readings import Measure
 
 _COLUMNS = "index,shard,prirep,state,docs,store,segments.count,node"
 
@@ -69,7 +69,7 @@ def measures_of(copies: Sequence[Copy]) -> Iterator[Measure]:
     for copy in copies:
         spaces[copy.uid].append(copy)
     for uid, some in spaces.items():
-        yield Measure(metrics.ITEMS, sum(each.docs or 0 for each in some if each.is_primary), uid)
-        yield Measure(metrics.SEGMENTS, sum(each.segments or 0 for each in some), uid)
-        yield Measure(metrics.SEGMENT_BYTES, sum(each.store or 0 for each in some), uid)
-    yield Measure(metrics.PARTS_FAILING, sum(not each.passed for each in copies))
+        yield Measure(readings.ITEMS, sum(each.docs or 0 for each in some if each.is_primary), uid)
+        yield Measure(readings.SEGMENTS, sum(each.segments or 0 for each in some), uid)
+        yield Measure(readings.SEGMENT_BYTES, sum(each.store or 0 for each in some), uid)
+    yield Measure(readings.PARTS_FAILING, sum(not each.passed for each in copies))

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from m1.engine import Change, Check, Counts, Page, Saved
 from m1.errors import BadRequest, StartError, Unavailable
-from m1.metrics import PARTS_FAILING, REFRESH_WAIT_SECONDS, Measure
+from m1.metrics import REFRESH_WAIT_SECONDS
 from m1.opensearch.background import Background
 from m1.opensearch.cluster import Cluster, Refused
 from m1.opensearch.copies import checks_of, copies_on, measures_of
@@ -29,6 +29,7 @@ from m1.opensearch.space import Space
 from m1.opensearch.versions import Versions
 from m1.query.facets import Facets
 from m1.query.plan import Plan, SortKey
+from m1.readings import PARTS_FAILING, Measure
 
 T = TypeVar("T")
 

@@ -21,7 +21,7 @@ import uvloop
 from m1.api.geo import Geo
 from m1.api.services import Services
 from m1.catalog import SharedCatalog
-from m1.embedded import EmbeddedEngine
+from m1.embedded.engine import EmbeddedEngine
 from m1.engine import Engine
 from m1.errors import M1Error, StartError
 from m1.metrics import CONNECTIONS_OPEN
