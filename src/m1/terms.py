@@ -42,11 +42,12 @@ class Shape:
         self.paths = paths
         self.places: Mapping[str, Sequence[int]] = dict(places)
         """At which places of the values a path has its own."""
-        self.existing = frozenset((*places, *_above(places)))
+        self.existing = frozenset((*places, *above(places)))
         """Every path at or below which there is a value."""
 
 
-def _above(paths: Iterable[str]) -> Iterator[str]:
+def above(paths: Iterable[str]) -> Iterator[str]:
+    """Yield what paths are below, some perhaps more than once."""
     return (path[:at] for path in paths for at, mark in enumerate(path) if mark == ".")
 
 

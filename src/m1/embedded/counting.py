@@ -16,7 +16,7 @@ from m1.embedded.columns import Pairs
 from m1.embedded.matching import pieces
 from m1.embedded.order import Found
 from m1.embedded.part import Part
-from m1.query.facets import Facets, Paths, Stretches, Texts
+from m1.query.facets import Facets, Largest, Paths, Stretches, Texts
 from m1.steps import Steps
 
 Counted = Sequence[tuple[str | float, int]]
@@ -57,15 +57,11 @@ def _texts(found: Found, facets: Texts) -> Steps[Counted]:
         terms = part.terms_at(facets.path)
         if terms is not None and some:
             streams.append(chain.from_iterable(terms.counts(some, facets.prefix)))
-    largest: list[tuple[int, int, str]] = []
-    for place, (text, same) in enumerate(groupby(heapq.merge(*streams), itemgetter(0))):
-        entry = (sum(count for _, count in same), -place, text)
-        if len(largest) < facets.most:
-            heapq.heappush(largest, entry)
-        elif largest and entry > largest[0]:
-            heapq.heapreplace(largest, entry)
+    largest = Largest(facets.most)
+    for text, same in groupby(heapq.merge(*streams), itemgetter(0)):
+        largest.add(text, sum(count for _, count in same))
         yield
-    return [(text, count) for count, _, text in sorted(largest, reverse=True)]
+    return largest.ranked()
 
 
 def _stretches(found: Found, facets: Stretches) -> Steps[Counted]:

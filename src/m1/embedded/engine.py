@@ -21,8 +21,8 @@ from m1.embedded.counting import counting
 from m1.embedded.disk import Disk, Reader
 from m1.embedded.disk import Space as Place
 from m1.embedded.index import FULL_CHANGES
+from m1.embedded.order import Found, arrange
 from m1.embedded.order import Place as Spot
-from m1.embedded.order import arrange
 from m1.embedded.search import find, paths_of
 from m1.embedded.space import Space, catch_up
 from m1.embedded.upkeep import Turns, Upkeep, build_now, folder_of, forget_others, open_index
@@ -286,10 +286,8 @@ class EmbeddedEngine:
         release: Callable[[], None],
     ) -> Page:
         """Find and order at one moment; a small page is read within it."""
-        paths = (*paths_of(plan), *(key.path for key in order))
-        await catch_up(space.index, paths, slices)
-        found = [(part, await find(part, live, plan, slices)) for part, live in space.index.views()]
-        count = sum(len(some) for _, some in found)
+        found = await _found(space, plan, [key.path for key in order], slices)
+        count = _size(found)
         blocks = arrange(found, order, start, rows)
         number = space.place.number
         if min(rows, count - start) > _READ_AT_ONCE:
@@ -331,13 +329,9 @@ class EmbeddedEngine:
         """See Engine."""
         space = self._space(uid)
         with _damage_told(), Slices() as slices:
-            path = () if isinstance(facets, Paths) else (facets.path,)
-            await catch_up(space.index, (*paths_of(plan), *path), slices)
-            found = [
-                (part, await find(part, live, plan, slices)) for part, live in space.index.views()
-            ]
-            counts = await slices.finish(counting(found, facets))
-            return Counts(sum(len(some) for _, some in found), counts)
+            paths = [] if isinstance(facets, Paths) else [facets.path]
+            found = await _found(space, plan, paths, slices)
+            return Counts(_size(found), await slices.finish(counting(found, facets)))
 
     # --- health and end ---
 
@@ -368,6 +362,16 @@ class EmbeddedEngine:
         for reader in (self._reader, self._stream_reader):
             reader.close()
         self._disk.close()
+
+
+async def _found(space: Space, plan: Plan, paths: Sequence[str], slices: Slices) -> Found:
+    """Find at one moment; what some more paths have is made ready too."""
+    await catch_up(space.index, (*paths_of(plan), *paths), slices)
+    return [(part, await find(part, live, plan, slices)) for part, live in space.index.views()]
+
+
+def _size(found: Found) -> int:
+    return sum(len(some) for _, some in found)
 
 
 def _check_open(space: Space) -> None:

@@ -6,19 +6,19 @@ where those might not be the most frequent of all, every text is looked at inste
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import AsyncIterator, Iterable
 from itertools import pairwise
 from typing import Any
 
 from m1.engine import Counts
-from m1.opensearch.cluster import Cluster, refusals_told
+from m1.opensearch.cluster import Cluster
 from m1.opensearch.dsl import Dsl, plain_regex, query_of
 from m1.opensearch.mapping import field_of, path_of
-from m1.opensearch.pages import PRIMARY
+from m1.opensearch.pages import PRIMARY, found_by, search
 from m1.opensearch.space import Space
-from m1.query.facets import LONGEST, Facets, Paths, Stretches, Texts
+from m1.query.facets import LONGEST, Facets, Largest, Paths, Stretches, Texts
 from m1.query.plan import DateRange, Exists, Plan
+from m1.terms import above
 
 _OF_EACH_SHARD = 10_000
 _PATHS_AT_ONCE = 200
@@ -31,7 +31,7 @@ class Counting:
     def __init__(self, cluster: Cluster, space: Space, plan: Plan) -> None:
         self._cluster = cluster
         self._space = space
-        self._query = query_of(plan)
+        self._query = found_by(plan)
 
     async def count(self, facets: Facets) -> Counts:
         """Give the counts; raises Unavailable."""
@@ -48,7 +48,8 @@ class Counting:
 
     async def _paths(self, facets: Paths) -> Counts:
         """Count those that the mapping names: OpenSearch knows every path that ever was."""
-        named = _with_above(map(path_of, await self._space.mapped_fields()))
+        leaves = {path_of(field) for field in await self._space.mapped_fields()}
+        named = leaves.union(above(leaves))
         paths = sorted(path for path in named if path.startswith(facets.prefix))
         count, counted = (await self._filtered([]))[0], list[tuple[str, int]]()
         for begin in range(0, len(paths), _PATHS_AT_ONCE):
@@ -83,22 +84,12 @@ class Counting:
         count, said = await self._search({"facets": {"terms": terms}})
         found = said["facets"]
         if found.get("doc_count_error_upper_bound") or facets.most > _OF_EACH_SHARD:
-            largest = await self._largest(field, facets)
-        else:
-            largest = [(bucket["key"], bucket["doc_count"]) for bucket in found["buckets"][:most]]
-        return Counts(count, largest)
-
-    async def _largest(self, field: str, facets: Texts) -> list[tuple[str, int]]:
-        """Look at every text: they come in order, so that of two with one count the first wins."""
-        largest: list[tuple[int, int, str]] = []
-        place = 0
-        async for text, count in self._every_text(field, facets.prefix):
-            place -= 1
-            if len(largest) < facets.most:
-                heapq.heappush(largest, (count, place, text))
-            elif largest:
-                heapq.heappushpop(largest, (count, place, text))
-        return [(text, count) for count, _, text in sorted(largest, reverse=True)]
+            largest = Largest(facets.most)
+            async for text, of_it in self._every_text(field, facets.prefix):
+                largest.add(text, of_it)
+            return Counts(count, largest.ranked())
+        buckets = found["buckets"][:most]
+        return Counts(count, [(bucket["key"], bucket["doc_count"]) for bucket in buckets])
 
     async def _every_text(self, field: str, prefix: str) -> AsyncIterator[tuple[str, int]]:
         source = {"sources": [{"text": {"terms": {"field": field}}}], "size": _TEXTS_AT_ONCE}
@@ -116,26 +107,8 @@ class Counting:
             after = {"after": said["facets"]["after_key"]}
 
     async def _search(self, facets: Dsl) -> tuple[int, dict[str, Any]]:
-        body: Dsl = {
-            "size": 0,
-            "track_total_hits": True,
-            "query": {"bool": {"filter": [self._query]}},
-        }
-        if facets:
-            body["aggs"] = facets
-        with refusals_told():
-            answer = await self._cluster.read(
-                "POST",
-                f"/{self._space.alias}/_search",
-                body,
-                allow_partial_search_results="false",
-                preference=PRIMARY,
-            )
+        body = {"size": 0, "query": self._query, **({"aggs": facets} if facets else {})}
+        path = f"/{self._space.alias}/_search"
+        answer = await search(self._cluster, path, body, preference=PRIMARY)
         count: int = answer["hits"]["total"]["value"]
         return count, answer.get("aggregations", {})
-
-
-def _with_above(paths: Iterable[str]) -> set[str]:
-    """Give paths, and all that they are below."""
-    every = set(paths)
-    return every | {path[:at] for path in every for at, mark in enumerate(path) if mark == "."}

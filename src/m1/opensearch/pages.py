@@ -49,6 +49,26 @@ class _Hits(msgspec.Struct):
     total: _Total = msgspec.field(default_factory=_Total)
 
 
+def found_by(plan: Plan) -> dict[str, Any]:
+    """Give the query that finds what a plan does, as a filter: it may be kept for the next one."""
+    return {"bool": {"filter": [query_of(plan)]}}
+
+
+async def search(cluster: Cluster, path: str, body: dict[str, Any], **params: Any) -> Any:
+    """Search, and count all unless the body says otherwise; never an answer of some shards alone.
+
+    Raises BadQuery or Unavailable.
+    """
+    with refusals_told():
+        return await cluster.read(
+            "POST",
+            path,
+            {"track_total_hits": True, **body},
+            allow_partial_search_results="false",
+            **params,
+        )
+
+
 class Reading:
     """One query on one index."""
 
@@ -64,7 +84,7 @@ class Reading:
         self._cluster = cluster
         self._alias = alias
         self._body: dict[str, Any] = {
-            "query": {"bool": {"filter": [query_of(plan)]}},
+            "query": found_by(plan),
             "sort": sort_of(order),
             "stored_fields": ["body"],
         }
@@ -72,19 +92,15 @@ class Reading:
     async def page(self, start: int, rows: int) -> Page:
         """Give the page; raises BadQuery or Unavailable."""
         if rows <= _AT_ONCE and start + rows <= _WINDOW:
-            hits = await self.search(
+            hits = await self.hits(
                 f"/{self._alias}/_search", {"size": rows, "from": start}, preference=PRIMARY
             )
             return Page.at_once(hits.total.value, _bodies(hits))
         return await self._streamed(start, rows)
 
-    async def search(self, path: str, more: dict[str, Any], **params: Any) -> _Hits:
+    async def hits(self, path: str, more: dict[str, Any], **params: Any) -> _Hits:
         """Ask for some; the count comes with the first page alone."""
-        body = {**self._body, "track_total_hits": True, **more}
-        with refusals_told():
-            answer = await self._cluster.read(
-                "POST", path, body, allow_partial_search_results="false", **params
-            )
+        answer = await search(self._cluster, path, {**self._body, **more}, **params)
         return msgspec.convert(answer["hits"], _Hits)
 
     # --- at a point in time ---
@@ -150,7 +166,7 @@ class _Point:
             more |= {"search_after": self._after, "track_total_hits": False}
         if skip:
             more["stored_fields"] = "_none_"
-        hits = await self._reading.search("/_search", more, seconds=_LOST_SECONDS)
+        hits = await self._reading.hits("/_search", more, seconds=_LOST_SECONDS)
         if hits.hits:
             self._after = hits.hits[-1].sort
         return hits

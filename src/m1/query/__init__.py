@@ -9,7 +9,7 @@
 Nothing here knows an engine, a clock or a store. Every problem is a BadQuery.
 """
 
-from m1.query import facets, plan, tree
+from m1.query import plan, tree
 from m1.query.dates import read_moment
 from m1.query.parser import CACHED_LENGTH, parse
 from m1.query.planning import planning
@@ -19,7 +19,6 @@ from m1.query.writer import to_text
 
 __all__ = [
     "CACHED_LENGTH",
-    "facets",
     "parse",
     "parse_sort",
     "plan",

@@ -9,6 +9,7 @@ Items are counted, not values: one with the same value twice counts once.
 
 from __future__ import annotations
 
+import heapq
 from dataclasses import dataclass
 
 LONGEST = 255
@@ -41,3 +42,25 @@ class Stretches:
 
 
 Facets = Paths | Texts | Stretches
+
+
+class Largest:
+    """The texts with the largest counts, of those that are added in the order of the texts."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._added = 0
+        self._kept: list[tuple[int, int, str]] = []
+
+    def add(self, text: str, count: int) -> None:
+        """Add a text that comes after all before: of two with one count the first is larger."""
+        self._added += 1
+        entry = (count, -self._added, text)
+        if len(self._kept) < self._most:
+            heapq.heappush(self._kept, entry)
+        elif self._kept:
+            heapq.heappushpop(self._kept, entry)
+
+    def ranked(self) -> list[tuple[str, int]]:
+        """Give them with their counts, the largest first."""
+        return [(text, count) for count, _, text in sorted(self._kept, reverse=True)]
