@@ -14,7 +14,7 @@ HOUSE = Path(__file__).parents[1] / "src" / "m1"
 
 FLOORS = [
     ["answers", "errors", "progress", "readings", "steps"],
-    ["values", "pretty", "longwork", "metrics"],
+    ["values", "pretty", "longwork", "metrics", "wire", "advice"],
     ["jsontext", "environments", "query"],
     ["paths", "caller", "client", "patience"],
     ["terms", "transfer", "simulate"],

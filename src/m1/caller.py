@@ -10,10 +10,11 @@ from __future__ import annotations
 import http.client
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from m1.environments import Environment
-from m1.errors import M1Error, Misuse, NoConnection, refusal
+from m1.errors import M1Error, NoConnection, refusal
+from m1.wire import check_token, count_of, server_url
 
 _CONNECT_SECONDS = 10
 _MOST_OF_A_REFUSAL = 64 * 1024
@@ -54,10 +55,8 @@ def call(
             raise _refusal(response)
     except (OSError, http.client.HTTPException) as error:
         raise NoConnection(f"cannot reach {environment.url}: {_reason(error)}") from None
-    count = response.getheader("m1-count", "0")
-    if not (count.isascii() and count.isdigit() and len(count) < 19):
-        raise NoConnection(f"{environment.url} is no server of ours: m1-count is {count[:40]!r}")
-    return Answer(response.getheader("Content-Type", ""), int(count), _body(response))
+    count = count_of(response.getheader("m1-count", "0"), environment.url)
+    return Answer(response.getheader("Content-Type", ""), count, _body(response))
 
 
 def _send(
@@ -77,10 +76,9 @@ def _send(
     )
     target = f"{base}/{quote(endpoint.strip('/'))}"
     headers = {"Accept": accept, "Connection": "close"}
+    check_token(environment.token)
     if environment.token:
         headers["m1-auth-token"] = environment.token
-    if not environment.token.isascii() or not environment.token.isprintable():
-        raise Misuse("the token has characters that no token has: log in again")
     try:
         if verb == "GET":
             connection.request(verb, f"{target}?{body!s}" if body else target, headers=headers)
@@ -95,15 +93,10 @@ def _send(
 
 def _connected(address: str) -> tuple[http.client.HTTPConnection, str]:
     """Connect to a URL; gives the path that all endpoints there begin with."""
-    try:
-        url = urlsplit(address)
-        host, port, secure = url.hostname, url.port, {"http": False, "https": True}[url.scheme]
-    except (ValueError, KeyError):
-        host = None
-    if not host:
-        raise Misuse(f"{address} is not a URL of a server, as in http://127.0.0.1:8100")
-    kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-    connection = kind(host, port, timeout=_CONNECT_SECONDS)
+    url = server_url(address)
+    is_secure = url.scheme == "https"
+    kind = http.client.HTTPSConnection if is_secure else http.client.HTTPConnection
+    connection = kind(url.hostname or "", url.port, timeout=_CONNECT_SECONDS)
     connection.connect()
     return connection, url.path
 

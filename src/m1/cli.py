@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from m1 import __version__
+from m1.advice import advised
 from m1.caller import Answer, call
 from m1.environments import Environment, Environments
 from m1.errors import Failure, M1Error, Misuse, Unauthorized
@@ -121,7 +122,7 @@ def _call(name: str, endpoint: str, parameters: dict[str, str]) -> None:
     try:
         _print(call(_environment(name), endpoint, parameters))
     except Unauthorized as error:
-        raise Unauthorized(f"{error.message}; to log in: m1 auth {name} -username ...") from None
+        raise advised(error, name) from None
 
 
 def _environment(name: str) -> Environment:

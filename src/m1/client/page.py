@@ -14,8 +14,8 @@ import httpx
 import msgspec
 
 from m1.client.ask import Ask
-from m1.client.rules import not_ours
 from m1.errors import NoConnection
+from m1.wire import count_of
 
 ACCEPT = "application/x-ndjson"
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
@@ -26,17 +26,12 @@ class Page:
 
     def __init__(self, ask: Ask[None], response: httpx.Response, url: str) -> None:
         self._url = url
-        self.count = self._counted(response.headers.get("m1-count", ""))
+        self.count = count_of(response.headers.get("m1-count", ""), url)
         left = max(self.count - ask.parameters["start"], 0)
         self._expected = min(left, ask.parameters["rows"])
         self._got = 0
         self._pieces: list[bytes] = []
         """What has come of a line that has not ended."""
-
-    def _counted(self, said: str) -> int:
-        if not (said.isascii() and said.isdigit() and len(said) < 19):
-            raise not_ours(self._url, f"m1-count is {said[:40]!r}")
-        return int(said)
 
     def items(self, chunk: bytes) -> Iterator[dict[str, Any]]:
         """Yield the items whose lines end in a chunk, one read at a time."""

@@ -21,6 +21,7 @@ import msgspec
 
 from m1.client.ask import Ask, Fate, T, text
 from m1.errors import M1Error, Misuse, NoConnection, Unauthorized, Unavailable, refusal
+from m1.wire import check_token, not_ours
 
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 2.0
@@ -56,9 +57,8 @@ class Login:
     def __init__(self, username: str | None, password: str | None, token: str | None) -> None:
         if (username is None) != (password is None):
             raise Misuse("a user name and a password are needed together")
-        if token is not None and not (token.isascii() and token.isprintable()):
-            raise Misuse("the token has characters that no token has: log in again")
         self.token = token or ""
+        check_token(self.token)
         self._parameters = {"username": username, "password": password}
 
     @property
@@ -149,8 +149,3 @@ def read(ask: Ask[T], body: bytes, url: str) -> T:
         return ask.read(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise not_ours(url, f"the answer of {ask.path} cannot be read: {error}") from None
-
-
-def not_ours(url: str, problem: str) -> NoConnection:
-    """Give the error for an answer that no server of ours gives."""
-    return NoConnection(f"{url} is no server of ours: {problem}")

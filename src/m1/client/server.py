@@ -5,14 +5,13 @@ from __future__ import annotations
 import ssl
 from dataclasses import dataclass
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 import httpx
 import msgspec
 
 from m1.client.ask import Ask
 from m1.client.page import ACCEPT
-from m1.errors import Misuse
+from m1.wire import server_url
 
 Http = TypeVar("Http", httpx.Client, httpx.AsyncClient)
 
@@ -32,13 +31,7 @@ class Server:
     tls: ssl.SSLContext
 
     def __post_init__(self) -> None:
-        try:
-            url = urlsplit(self.url)
-            is_good = url.scheme in ("http", "https") and url.hostname and url.port != 0
-        except ValueError:
-            is_good = False
-        if not is_good:
-            raise Misuse(f"{self.url} is not a URL of a server, as in http://127.0.0.1:8100")
+        server_url(self.url)
 
     def connected(self, kind: type[Http]) -> Http:
         """Give a pool of connections, none of which is made before it is needed."""

@@ -6,8 +6,9 @@ import contextlib
 import itertools
 from time import monotonic, sleep, time_ns
 
+from m1.advice import advised
 from m1.environments import Environment
-from m1.errors import Forbidden, M1Error, NotFound, Unauthorized
+from m1.errors import Forbidden, M1Error, NotFound
 from m1.progress import Live, Progress
 from m1.simulate.pace import Figures, Pace
 from m1.simulate.sending import Sender
@@ -53,7 +54,7 @@ def simulate(
             run.open()
             run.go()
     except M1Error as error:
-        raise _with_a_way_on(error, name, wishes.store) from None
+        raise advised(error, name, _ways_on(name, wishes.store)) from None
     finally:
         live.end()
     return run.summary()
@@ -122,15 +123,8 @@ def _now() -> int:
     return time_ns() // 1_000_000
 
 
-def _with_a_way_on(error: M1Error, name: str, store: str) -> M1Error:
-    """Give the server's refusal with what to do about it."""
-    match error:
-        case Unauthorized():
-            way = f"to log in: m1 auth {name} -username ..."
-        case Forbidden():
-            way = f"log in as a user with the right sessionUpdate: m1 auth {name} -username ..."
-        case NotFound():
-            way = f"to add it: m1 {name} session/add -store {store} -shards 1 -replicas 1"
-        case _:
-            return error
-    return type(error)(f"{error.message}; {way}")
+def _ways_on(name: str, store: str) -> dict[type[M1Error], str]:
+    return {
+        Forbidden: f"log in as a user with the right sessionUpdate: m1 auth {name} -username ...",
+        NotFound: f"to add it: m1 {name} session/add -store {store} -shards 1 -replicas 1",
+    }

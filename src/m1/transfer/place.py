@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from m1.advice import advised
 from m1.caller import Answer, call
 from m1.environments import Environment
-from m1.errors import Forbidden, M1Error, NoConnection, NotFound, Unauthorized
+from m1.errors import Forbidden, M1Error, NoConnection, NotFound
 from m1.transfer.lines import lines_of
 
 _ALL = str(2**62)
@@ -56,17 +57,12 @@ class Place(NamedTuple):
         raise self._with_a_way_on(NotFound(f"there is no store {self.store}"))
 
     def _with_a_way_on(self, error: M1Error) -> M1Error:
-        match error:
-            case Unauthorized():
-                way = f"to log in: m1 auth {self.name} -username ..."
-            case Forbidden():
-                way = f"log in as a user with that right: m1 auth {self.name} -username ..."
-            case NotFound():
-                add = f"m1 {self.name} session/add -store {self.store} -shards 1 -replicas 1"
-                way = f"to see what there is: m1 {self.name} session/list; to add it: {add}"
-            case _:
-                return error
-        return type(error)(f"{error.message}; {way}")
+        add = f"m1 {self.name} session/add -store {self.store} -shards 1 -replicas 1"
+        ways: dict[type[M1Error], str] = {
+            Forbidden: f"log in as a user with that right: m1 auth {self.name} -username ...",
+            NotFound: f"to see what there is: m1 {self.name} session/list; to add it: {add}",
+        }
+        return advised(error, self.name, ways)
 
     def _all_of(self, answer: Answer) -> Iterator[bytes]:
         number = 0

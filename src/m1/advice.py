@@ -1,0 +1,16 @@
+"""What to do about a refusal, as the command `m1` says it behind the server's words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from m1.errors import M1Error, Unauthorized
+
+
+def advised(
+    error: M1Error, name: str, others: Mapping[type[M1Error], str] | None = None
+) -> M1Error:
+    """Give a refusal of the environment `name` with the way on: to log in, or what `others` say."""
+    ways = {Unauthorized: f"to log in: m1 auth {name} -username ...", **(others or {})}
+    way = ways.get(type(error))
+    return error if way is None else type(error)(f"{error.message}; {way}")

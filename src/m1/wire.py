@@ -1,0 +1,39 @@
+"""What both callers, the command's and the Python client's, make sure of: URL, token, count."""
+
+from __future__ import annotations
+
+from urllib.parse import SplitResult, urlsplit
+
+from m1.errors import Misuse, NoConnection
+
+_COUNT_DIGITS = 18
+
+
+def server_url(address: str) -> SplitResult:
+    """Read the URL of a server; raises Misuse for what is none."""
+    try:
+        url = urlsplit(address)
+        is_good = url.scheme in ("http", "https") and url.hostname and url.port != 0
+    except ValueError:
+        is_good = False
+    if not is_good:
+        raise Misuse(f"{address} is not a URL of a server, as in http://127.0.0.1:8100")
+    return url
+
+
+def check_token(token: str) -> None:
+    """Raise Misuse for what cannot be a token, so that no header is made of it."""
+    if not token.isascii() or not token.isprintable():
+        raise Misuse("the token has characters that no token has: log in again")
+
+
+def count_of(said: str, address: str) -> int:
+    """Read the header m1-count; raises NoConnection for what no server of ours says."""
+    if not (said.isascii() and said.isdigit() and len(said) <= _COUNT_DIGITS):
+        raise not_ours(address, f"m1-count is {said[:40]!r}")
+    return int(said)
+
+
+def not_ours(address: str, problem: str) -> NoConnection:
+    """Give the error for an answer that no server of ours gives."""
+    return NoConnection(f"{address} is no server of ours: {problem}")
