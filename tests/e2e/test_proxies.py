@@ -177,7 +177,9 @@ def test_a_body_that_is_too_large_is_a_413_in_the_form_of_every_refusal(
     body = tmp_path / "body"
     with body.open("wb") as file:
         file.truncate(64 * 2**20 + 1)
-    curl = ["curl", "-sS", "--cacert", str(proxy.certificate), "-w", "%{http_code}"]
+    # Over HTTP/2 the stream is reset behind the early answer, and old curls lose what it said.
+    http1 = ["curl", "-sS", "--http1.1", "-w", "%{http_code}"]
+    curl = [*http1, "--cacert", str(proxy.certificate)]
     call = [f"{proxy.url}/session/update", "-H", f"m1-auth-token: {proxy.token}"]
     done = subprocess.run(
         [*curl, *call, "--data-binary", f"@{body}"], capture_output=True, timeout=LIMIT, check=False
