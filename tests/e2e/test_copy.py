@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import pytest
 from m1.transfer.copying import comparable
 from tests.clustered import Two
 from tests.e2e.curl import session, upsert
+from tests.e2e.test_cli import M1
 from tests.opensearch import Cluster
 from tests.serving import Server, serving
 from tests.waiting import until
@@ -99,18 +101,17 @@ def test_a_store_moves_to_a_cluster_and_back(
         assert items(source, "back") == items(source, "stash")
 
 
-def test_a_copy_that_breaks_off_says_that_it_is_not_whole(source: Server, tmp_path: Path) -> None:
+def test_a_copy_that_is_ended_says_that_it_is_not_whole(source: Server, tmp_path: Path) -> None:
     with serving(tmp_path / "target") as target:
         target.log_in()
         here, there = log_in(source, source, target)
-        command = [sys.executable, "-m", "m1", "copy", here, "-store", "stash", "-to", there]
-        copying = subprocess.Popen(
-            command, env=source.environment, stderr=subprocess.PIPE, text=True
-        )
-        until(lambda: counted(target, "stash"), "nothing is copied")
-        target.kill()
-        _, said = copying.communicate(timeout=120)
-        assert copying.returncode != 0
+        command = ("copy", here, "-store", "stash", "-to", there)
+        with M1(source.home).start(*command) as copying:
+            until(lambda: counted(target, "stash"), "nothing is copied")
+            copying.send_signal(signal.SIGINT)
+            _, output = copying.communicate(timeout=120)
+        said = output.decode()
+        assert copying.returncode == 130, said
         assert "is not a whole copy" in said
         assert f"m1 {there} session/drop -store stash" in said
 

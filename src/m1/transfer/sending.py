@@ -1,4 +1,4 @@
-"""Updates of about 256 KB on their way to a store, several at a time, in the order that counts.
+"""Updates of about 384 KB on their way to a store, several at a time, in the order that counts.
 
 A batch that holds an id of one under way waits for it, so of two items of one id the later
 one stays. Where the server refuses a batch, it is halved until the items are found that it
@@ -27,9 +27,9 @@ from m1.progress import Tell
 from m1.transfer.lines import Line
 from m1.transfer.place import Place
 
-LANES = 4
+LANES = 6
 PATIENCE_SECONDS = 60.0
-_BATCH_BYTES = 256 * 1024
+_BATCH_BYTES = 384 * 1024
 _FIRST_ITEM = "op 0, item 0: "
 
 T = TypeVar("T")
