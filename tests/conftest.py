@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, nullcontext
@@ -18,6 +19,11 @@ from tests.opensearch import SOON, Cluster, Missing, cluster
 from tests.oracle import Oracle
 from tests.segmented import SegmentedEngine, tiny_segments
 from tests.serving import Server, serving
+
+
+def pytest_configure() -> None:
+    """Let what tests start take a Ctrl-C: who runs us in the background has us pass it over."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -29,6 +29,10 @@ class Answer:
     count: int
     body: Iterator[bytes]
 
+    def whole(self) -> bytes:
+        """Read all of the body; raises NoConnection where it breaks off."""
+        return b"".join(self.body)
+
 
 def call(
     environment: Environment,
@@ -48,11 +52,12 @@ def call(
         response = _send(environment, verb, endpoint, parameters, accept, seconds)
         allowed = response.getheader("Allow", "")
         if response.status == 405 and allowed and verb not in allowed:
-            response.read()
+            response.close()
             verb = allowed.split(",")[0]
             response = _send(environment, verb, endpoint, parameters, accept, seconds)
         if response.status >= 300:
-            raise _refusal(response)
+            with response:
+                raise _refusal(response)
     except (OSError, http.client.HTTPException) as error:
         raise NoConnection(f"cannot reach {environment.url}: {_reason(error)}") from None
     count = count_of(response.getheader("m1-count", "0"), environment.url)
@@ -107,6 +112,7 @@ def _refusal(response: http.client.HTTPResponse) -> M1Error:
 
 
 def _body(response: http.client.HTTPResponse) -> Iterator[bytes]:
+    """Yield the body, then let go: a Ctrl-C while Python does that by itself would be lost."""
     try:
         while chunk := response.read1(_READ_BYTES):
             yield chunk
@@ -114,6 +120,8 @@ def _body(response: http.client.HTTPResponse) -> Iterator[bytes]:
             raise http.client.IncompleteRead(b"", response.length)
     except (OSError, http.client.HTTPException):
         raise NoConnection("the answer broke off: what was printed is not all of it") from None
+    finally:
+        response.close()
 
 
 def _reason(error: Exception) -> str:

@@ -134,7 +134,7 @@ def _print(answer: Answer) -> None:
     if sys.stdout.isatty() and answer.content_type.startswith("application/json"):
         return _print_pretty(answer)
     if sys.stdout.isatty():
-        print(visible(b"".join(answer.body).decode(errors="replace")))
+        print(visible(answer.whole().decode(errors="replace")))
         return None
     for chunk in answer.body:
         sys.stdout.buffer.write(chunk)
@@ -166,7 +166,7 @@ def _auth(arguments: Sequence[str]) -> None:
 
         parameters["password"] = getpass.getpass(f"password of {parameters['username']}: ")
     answer = call(replace(environment, token=""), "auth", parameters)
-    environments.save(name, environment.url, b"".join(answer.body).decode())
+    environments.save(name, environment.url, answer.whole().decode())
     print(f"m1: logged in to {name} as {parameters['username']}", file=sys.stderr)
 
 

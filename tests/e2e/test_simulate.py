@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import random
 import re
 import signal
 import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
 from m1.environments import Environment
 from m1.errors import NoConnection
+from m1.progress import Live
 from m1.simulate import Wishes, simulate
+from m1.simulate.sending import Sender
+from m1.simulate.site import Change
 from tests.e2e.test_cli import M1
 from tests.serving import Server, serving
 from tests.waiting import until
@@ -114,6 +119,28 @@ def test_ctrl_c_ends_it_with_a_summary(stash: Server, m1: M1) -> None:
     assert running.returncode == 0, said
     assert b"Traceback" not in said
     assert abs(summed_up(output)[3] - count(stash)) <= 5  # an update may have been under way
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_no_ctrl_c_is_lost_whenever_it_comes(stash: Server, rand: random.Random) -> None:
+    """A connection that is interrupted is left open, as it may be where the process ends."""
+    sender = Sender(Environment(stash.url, stash.token), "stash", Live(), 30)
+    change = Change("arrive", "a", b'{"session":{"id":"a"}}')
+
+    def send_for(seconds: float) -> None:
+        end = monotonic() + seconds
+        while monotonic() < end:
+            sender.send([change])
+
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        for _ in range(300):
+            signal.setitimer(signal.ITIMER_REAL, 0.001 + rand.random() / 100)
+            with pytest.raises(KeyboardInterrupt):
+                send_for(5)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_on_a_terminal_the_figures_stay_in_their_line(stash: Server, m1: M1) -> None:

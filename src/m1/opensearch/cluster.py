@@ -33,7 +33,7 @@ _PAUSE_SECONDS = 0.2
 _TOLD_SECONDS = 10.0
 """So often at most the log tells that a node fails."""
 _BLOCKED = "cluster_block_exception"
-_BUSY = 429
+_BUSY = (408, 429)
 
 
 class Refused(Exception):
@@ -159,7 +159,7 @@ class Cluster:
 
 def _may_pass(status: int) -> bool:
     """Tell whether a status is of trouble in the cluster: what is wrong with a call is 4xx."""
-    return status == _BUSY or status >= 500
+    return status in _BUSY or status >= 500
 
 
 def _named(failure: Exception) -> str:

@@ -36,7 +36,7 @@ class Sender:
 
         def attempt() -> float:
             called = monotonic()
-            call(self._environment, "session/update", body, seconds=self._patience)
+            call(self._environment, "session/update", body, seconds=self._patience).whole()
             return monotonic() - called
 
         took = patiently(attempt, self._patience, self._say)

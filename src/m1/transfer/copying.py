@@ -25,7 +25,7 @@ def copy_store(source: Place, target: Place, shape: Mapping[str, str], live: Liv
     """
     there = source.shape()
     of_it = {name: str(there[name]) for name in ("key", "shards", "replicas")}
-    target.call("session/add", {"store": target.store, **of_it, **shape})
+    target.call("session/add", {"store": target.store, **of_it, **shape}).whole()
     try:
         copied = _copy(source, target, live)
         found = _counted(target, live)

@@ -51,7 +51,7 @@ class Place(NamedTuple):
 
     def shape(self) -> dict[str, Any]:
         """Give its name, key, shards and replicas; raises NotFound."""
-        for store in json.loads(b"".join(self.call("session/list", {}).body)):
+        for store in json.loads(self.call("session/list", {}).whole()):
             if store["name"] == self.store:
                 return dict(store)
         raise self._with_a_way_on(NotFound(f"there is no store {self.store}"))

@@ -117,7 +117,7 @@ class Sender:
     def _update(self, lines: list[Line]) -> None:
         items = b",".join([line.text for line in lines])
         body = b'{"store":%b,"ops":[{"upsert":[%b]}]}' % (self._store, items)
-        self._target.call("session/update", body, seconds=self._patience)
+        self._target.call("session/update", body, seconds=self._patience).whole()
 
     def _say(self, error: Exception, wait: float) -> None:
         if not self._is_away:
