@@ -3,8 +3,9 @@
     python -m benchmarks.attack [--seconds 600] [--items 20000] [--attacks queries,logins]
 
 Starts a server of its own with its defaults, measures the normal clients alone, then beside
-the attack, then alone again, and prints what they saw and what memory the server had. The
-attackers are a process of their own; some of them have a good token.
+the attack, then alone again, and prints what they saw and what memory the server had at most:
+each part is long enough for the newest items to become a segment, before which they take the
+most of it. The attackers are a process of their own; some of them have a good token.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ from tests.serving import Server, serving
 
 CLIENTS = 8
 EVERY_SECONDS = 0.02
-CALM_SECONDS = 30
+CALM_SECONDS = 200
+"""The newest 16,384 items become a segment, which takes as many updates."""
 SETTLING_SECONDS = 45
 """After the attack: its slowest connections are cut by then."""
 SLOW = 200
@@ -49,6 +51,8 @@ class Seen:
 
     latencies: list[float] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
+    memory: int = 0
+    """What the server had at most meanwhile, in bytes."""
 
     @property
     def p99_ms(self) -> float:
@@ -59,7 +63,7 @@ class Seen:
         middle, worst = median(self.latencies) * 1_000, max(self.latencies) * 1_000
         return (
             f"{len(self.latencies):,} calls, median {middle:.1f} ms, p99 {self.p99_ms:.1f}, "
-            f"worst {worst:.0f}; {dict(self.statuses)}"
+            f"worst {worst:.0f}; {dict(self.statuses)}; memory {self.memory / _MIB:.0f} MiB"
         )
 
 
@@ -77,11 +81,15 @@ async def _exchange(port: int, request: bytes, reading: bool = True) -> bytes:
 # --- normal clients ---
 
 
-async def _normal(port: int, token: str, items: int, seconds: float) -> Seen:
+async def _normal(server: Server, items: int, seconds: float) -> Seen:
     seen, end = Seen(), time.monotonic() + seconds
     async with asyncio.TaskGroup() as group:
         for number in range(CLIENTS):
-            group.create_task(_client(port, token, items, end, Random(number), seen))
+            rng = Random(number)
+            group.create_task(_client(server.port, server.token, items, end, rng, seen))
+        while time.monotonic() < end:
+            seen.memory = max(seen.memory, resident(server.process.pid))
+            await asyncio.sleep(0.5)
     return seen
 
 
@@ -264,10 +272,9 @@ def _attack_from_here(port: int, token: str, names: Sequence[str], seconds: floa
 
 def measure(server: Server, items: int, names: Sequence[str], seconds: float) -> list[str]:
     """Run the three parts; gives the lines to print."""
-    port, token = server.port, server.token
-    attacker = multiprocessing.Process(target=_attack_from_here, args=(port, token, names, seconds))
+    arguments = (server.port, server.token, names, seconds)
+    attacker = multiprocessing.Process(target=_attack_from_here, args=arguments)
     parts: dict[str, Seen] = {}
-    memory: dict[str, int] = {}
     for part, lasts in (
         ("warming", 5.0),
         ("alone", CALM_SECONDS),
@@ -275,21 +282,15 @@ def measure(server: Server, items: int, names: Sequence[str], seconds: float) ->
         ("after", CALM_SECONDS),
     ):
         if part == "attacked":
-            memory["at the start"] = resident(server.process.pid)
             attacker.start()
-        parts[part] = asyncio.run(_normal(port, token, items, lasts))
+        parts[part] = asyncio.run(_normal(server, items, lasts))
         print(f"  {part}: {parts[part]}", file=sys.stderr, flush=True)
         if part == "attacked":
             attacker.join()
-            memory["at its end"] = resident(server.process.pid)
             time.sleep(SETTLING_SECONDS)
-    memory["afterwards"] = resident(server.process.pid)
     lines = [f"{part:>9}: {parts[part]}" for part in ("alone", "attacked", "after")]
     ratio = parts["attacked"].p99_ms / parts["alone"].p99_ms
     lines.append(f"the p99 beside the attack is {ratio:.1f} times that alone (2 are aimed at)")
-    lines.append(
-        "memory " + ", ".join(f"{at} {size / _MIB:.0f} MiB" for at, size in memory.items())
-    )
     return lines
 
 

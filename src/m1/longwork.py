@@ -2,7 +2,8 @@
 
 Work in Python goes in slices, between which everything else has its turn; all of it takes
 turns, so that others wait for one slice and no longer, however much of it there is, and it
-can be given up between two slices. What waits for the disk, or is one long call into a
+can be given up between two slices. Who had the fewest is next: what takes two or three is
+soon done, whatever takes thousands. What waits for the disk, or is one long call into a
 library, goes into a thread, one a kind: more would only take the interpreter from the loop
 more often.
 
@@ -17,6 +18,8 @@ import asyncio
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from heapq import heappop, heappush
+from itertools import count
 from threading import Lock
 from time import perf_counter
 from types import TracebackType
@@ -27,11 +30,43 @@ from m1.steps import Steps
 
 _SLICE_SECONDS = 0.001
 _SWITCH_SECONDS = 0.0001
+_ROUNDS = 3
+"""So often the event loop goes round between two slices: a short call takes some rounds."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+
+class _Turns:
+    """Whose slice is next, of all that rest on one event loop."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._resting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._came = count()
+        self._is_passing = False
+
+    async def wait(self, had: int) -> None:
+        """Wait for a turn; who `had` fewer slices goes first, then who came first."""
+        turn = self._loop.create_future()
+        heappush(self._resting, (had, next(self._came), turn))
+        if not self._is_passing:
+            self._pass(_ROUNDS)
+        await turn
+
+    def _pass(self, rounds: int) -> None:
+        """Let the loop go round, and give a turn."""
+        if rounds == 0:
+            *_, turn = heappop(self._resting)
+            if not turn.done():  # else it was given up
+                turn.set_result(None)
+            rounds = _ROUNDS
+        self._is_passing = bool(self._resting)
+        if self._is_passing:
+            self._loop.call_soon(self._pass, rounds - 1)
+
+
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, _Turns] = WeakKeyDictionary()
 
 
 class _Switching:
@@ -57,7 +92,7 @@ class Slices:
 
     def __init__(self) -> None:
         self._end = perf_counter() + _SLICE_SECONDS
-        self._is_long = False
+        self._had = 0
 
     def __enter__(self) -> Self:
         return self
@@ -68,7 +103,7 @@ class Slices:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._is_long:
+        if self._had:
             _switching.change(-1)
 
     @property
@@ -78,11 +113,10 @@ class Slices:
 
     async def rest(self) -> None:
         """Let others run."""
-        if not self._is_long:
-            self._is_long = True
+        if not self._had:
             _switching.change(1)
-        async with _turns.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
-            await asyncio.sleep(0)
+        self._had += 1
+        await _turns_here().wait(self._had)
         self._end = perf_counter() + _SLICE_SECONDS
 
     async def finish(self, steps: Steps[T]) -> T:
@@ -95,6 +129,13 @@ class Slices:
                 return result
             if self.are_due:
                 await self.rest()
+
+
+def _turns_here() -> _Turns:
+    loop = asyncio.get_running_loop()
+    if loop not in _turns:
+        _turns[loop] = _Turns()
+    return _turns[loop]
 
 
 class Aside:

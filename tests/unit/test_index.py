@@ -242,3 +242,20 @@ def test_a_pattern_over_all_texts_at_once_finds_what_one_by_one_finds(
     found = seqs(index, f"t:{pattern}")
     assert found == seqs(other, f"t:{pattern}")
     assert found
+
+
+@pytest.mark.parametrize("low", ["*", "t0", "t01", "t05\x00", "t2"])
+@pytest.mark.parametrize("high", ["*", "t0", "t01", "t99"])
+@pytest.mark.parametrize("ends", ["[]", "[}", "{]", "{}"])
+def test_ranges_of_few_and_many_new_texts_have_their_ends(low: str, high: str, ends: str) -> None:
+    index, texts = Index(0), [[f"t{n % 7}{n % 31}", f"t{n:04}"] for n in range(1_500)]
+    for n, some in enumerate(texts):
+        keep(index, n, f"{n:04}", {"t": some})
+
+    def is_within(text: str) -> bool:
+        above = low == "*" or text > low or (text == low and ends[0] == "[")
+        return above and (high == "*" or text < high or (text == high and ends[1] == "]"))
+
+    quoted = [end if end == "*" else f'"{end}"' for end in (low, high)]
+    wanted = [n for n, some in enumerate(texts) if any(map(is_within, some))]
+    assert seqs(index, f"t:{ends[0]}{quoted[0]} TO {quoted[1]}{ends[1]}") == wanted

@@ -17,6 +17,8 @@ _CHUNK = 65_536
 _FEW = 4_096
 """A container of so many at most lists them; one of more has a bit for each that could be."""
 _COOKIE = 12_346
+_SORTED_FROM = 500
+_CLOSE = 16
 
 
 class Ascending:
@@ -40,7 +42,18 @@ class Ascending:
 
 
 def bitmap_of(docids: Docids) -> BitMap:
-    """Give a bitmap of docids in any order; of an array it is made in a tenth of the time."""
+    """Give a bitmap of docids in any order.
+
+    Of an array it is made in a tenth of the time, of one that ascends in a third of that, and
+    of a mask in a third again where they lie close.
+    """
+    if len(docids) > _SORTED_FROM:
+        size = int(docids.max()) + 1
+        if size < _CLOSE * len(docids):
+            mask = np.zeros(size, np.bool_)
+            mask[docids] = True
+            return bitmap_of_mask(mask)
+        docids = np.sort(docids)
     return BitMap(array("I", docids.tobytes()))
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from pyroaring import BitMap
 from sortedcontainers import SortedList
 
-from m1.embedded.bitmaps import Docids
+from m1.embedded.bitmaps import Docids, bitmap_of
 from m1.embedded.columns import Column, Pairs
 from m1.embedded.matching import Pattern, matcher, pieces, pieces_of_texts
 from m1.embedded.part import Entry, TextOrder
@@ -33,6 +33,10 @@ REMOVED = -1
 """The docid of an id whose item was removed."""
 
 _LOOKED_AT_ONCE = 1_000
+_MANY = 500
+"""Of so many texts, postings are slower than a look at all docids."""
+_NEXT = "\0"
+"""Behind a text, it makes the least that is greater."""
 
 
 class DeltaTerms:
@@ -101,13 +105,11 @@ class DeltaTerms:
         self, low: str | None, high: str | None, include_low: bool, include_high: bool
     ) -> Sequence[int]:
         """See Terms."""
-        found: Sequence[int] = range(len(self.words))
-        words = self.words
-        if low is not None:
-            found = [n for n in found if words[n] > low or (include_low and words[n] == low)]
-        if high is not None:
-            found = [n for n in found if words[n] < high or (include_high and words[n] == high)]
-        return found
+        least = "" if low is None else low if include_low else low + _NEXT
+        if high is None:
+            return [n for n, word in enumerate(self.words) if least <= word]
+        end = high + _NEXT if include_high else high
+        return [n for n, word in enumerate(self.words) if least <= word < end]
 
     def matching(self, pattern: Pattern) -> Iterator[Sequence[int]]:
         """See Terms; texts that come meanwhile are left out."""
@@ -121,12 +123,22 @@ class DeltaTerms:
 
     def having(self, numbers: Sequence[int]) -> BitMap:
         """See Terms."""
+        if len(numbers) > _MANY:
+            return self._having_many(numbers)
         postings = [self._postings[number] for number in numbers]
         found = BitMap([posting for posting in postings if isinstance(posting, int)])
         for posting in postings:
             if not isinstance(posting, int):
                 found.update(BitMap(posting))
         return found
+
+    def _having_many(self, numbers: Sequence[int]) -> BitMap:
+        """Look at what each docid has, instead of who has each text."""
+        wanted = np.zeros(len(self.words), np.bool_)
+        wanted[np.array(numbers, np.uint32)] = True
+        docids, values = self._texts.docids, self._texts.values
+        assert docids is not None
+        return bitmap_of(docids[wanted[values]])
 
     def counts(self, found: BitMap, head: str) -> Iterator[list[tuple[str, int]]]:
         """See Terms."""

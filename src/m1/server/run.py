@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import gc
 import logging
 import os
@@ -33,6 +34,8 @@ from m1.server.quickstart import quickstart
 from m1.server.settings import Settings
 from m1.server.tls import Certificate
 
+_MALLOC = ((-1, 256 * 1024), (-3, 128 * 1024), (-8, 1))
+"""Of malloc.h: M_TRIM_THRESHOLD and M_MMAP_THRESHOLD in bytes, M_ARENA_MAX."""
 _GRACE_SECONDS = 30
 _LEAST_SECRET = 16
 _LOOK_SECONDS = 0.02
@@ -56,10 +59,14 @@ def serve(settings: Settings) -> int:
 
 
 def _tune_interpreter() -> None:
-    """Set Python up for a process that holds millions of objects."""
+    """Set Python up for a process that holds millions of objects, and lives long."""
     # A young collection holds everybody up for a millisecond or two for each thousand objects; a
     # full one walks the index, which has no circles.
     gc.set_threshold(5_000, 100, 100)
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):  # glibc's: by itself it keeps what large bodies needed for good
+        for parameter, value in _MALLOC:
+            libc.mallopt(parameter, value)
 
 
 async def _serve(settings: Settings) -> int:
