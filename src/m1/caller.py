@@ -8,6 +8,7 @@ endpoints that this version does not know can be called too.
 from __future__ import annotations
 
 import http.client
+import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
@@ -125,5 +126,11 @@ def _body(response: http.client.HTTPResponse) -> Iterator[bytes]:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        trusted = "SSL_CERT_FILE can name a file of those to trust"
+        return f"its certificate is not good: {error.verify_message}; {trusted}"
+    if isinstance(error, ssl.SSLError):
+        why = error.reason.replace("_", " ").lower()
+        return f"TLS failed ({why}): a server without it is called by http://"
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return " ".join(reason.split())

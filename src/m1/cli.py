@@ -46,7 +46,9 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 def main() -> int:
     """Run the command; gives the exit code."""
     try:
-        return _run(sys.argv[1:])
+        code = _run(sys.argv[1:])
+        print(end="", flush=True)  # what cannot be printed is told below, and not by Python
+        return code
     except M1Error as error:
         print(f"m1: {error.status} {visible(error.message)}", file=sys.stderr)
         return 1
@@ -54,10 +56,20 @@ def main() -> int:
         print(f"m1: {error}", file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:  # who read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_output()
         return 0
+    except OSError as error:  # of files the commands themselves say it
+        _give_up_output()
+        print(f"m1: standard output cannot be written: {error.strerror}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
+        print("m1: ended by Ctrl-C", file=sys.stderr)
         return 130
+
+
+def _give_up_output() -> None:
+    """Let what is still to be printed go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(arguments: Sequence[str]) -> int:

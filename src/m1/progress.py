@@ -13,6 +13,7 @@ Tell = Callable[[str], None]
 _TOLD_SECONDS = 1.0
 _SHOWN_SECONDS = 0.2
 _BAR_CHARACTERS = 20
+_SHORTEST_BAR = 5
 
 
 def tell(text: str) -> None:
@@ -31,8 +32,7 @@ class Live:
         """Show the figures as they are now."""
         if not self._in_place:
             return tell(text)
-        width = shutil.get_terminal_size().columns - 1
-        print(f"\r{text[:width]}\x1b[K", end="", file=sys.stderr, flush=True)  # noqa: T201
+        print(f"\r{text[: _columns()]}\x1b[K", end="", file=sys.stderr, flush=True)  # noqa: T201
         self._is_open = True
         return None
 
@@ -84,9 +84,18 @@ class Progress:
         text += f", {rate:,.0f} a second"
         if share and rate:
             text += f", {(done / share - done) / rate:,.0f} s left"
-        self._tell(_bar(share) + text if self._bar and share else text)
+        self._tell(_bar(share, _columns() - len(text)) + text if self._bar and share else text)
 
 
-def _bar(share: float) -> str:
-    filled = round(share * _BAR_CHARACTERS)
-    return f"[{'#' * filled}{'-' * (_BAR_CHARACTERS - filled)}] "
+def _columns() -> int:
+    """How many characters of a line can be shown in place."""
+    return shutil.get_terminal_size().columns - 1
+
+
+def _bar(share: float, room: int) -> str:
+    """Give a bar where there is room for one: the figures say more."""
+    length = min(room - len("[] "), _BAR_CHARACTERS)
+    if length < _SHORTEST_BAR:
+        return ""
+    filled = round(share * length)
+    return f"[{'#' * filled}{'-' * (length - filled)}] "

@@ -415,7 +415,9 @@ def test_after_a_401_the_message_says_how_to_log_in(m1: M1, server: Server) -> N
     m1("environments", "add", "here", server.url)
     message = refused(m1("here", "session/list"), 1)
     assert message.startswith("401 ")
-    assert "m1 auth here" in message
+    assert "to log in: m1 auth here" in message
+    message = refused(m1("here", "session/list", M1_TOKEN="wrong"), 1)
+    assert "to log in: unset M1_TOKEN, whose token was sent, then m1 auth here" in message
 
 
 @pytest.mark.parametrize(
@@ -495,6 +497,32 @@ def test_an_answer_that_is_no_http_is_exit_code_3(m1: M1) -> None:
         thread.join()
 
 
+def test_a_server_without_tls_that_is_called_by_https_is_told_as_that(
+    m1: M1, server: Server
+) -> None:
+    url = server.url.replace("http:", "https:")
+    assert "a server without it is called by http://" in refused(m1(url, "ping"), 3)
+
+
+@pytest.mark.parametrize("arguments", [["help"], ["environments"], ["URL", "session/list"]])
+def test_an_output_that_is_full_is_said_in_one_line(
+    m1: M1, recorder: Recorder, arguments: list[str]
+) -> None:
+    m1("environments", "add", "here", recorder.url)
+    called = [recorder.url if each == "URL" else each for each in arguments]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [COMMAND, *called],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env={**m1.environment, "PYTHONUNBUFFERED": ""},
+            timeout=LIMIT,
+            check=False,
+        )
+    said = b"m1: standard output cannot be written: No space left on device\n"
+    assert (done.returncode, done.stderr) == (2, said)
+
+
 def test_a_server_that_hangs_up_is_exit_code_3(m1: M1, recorder: Recorder) -> None:
     recorder.answer = lambda handler: None
     refused(m1(recorder.url, "ping"), 3)
@@ -555,8 +583,8 @@ def test_an_interrupt_ends_it_without_a_traceback(m1: M1, recorder: Recorder) ->
         assert process.stderr is not None
         assert asked.wait(LIMIT)
         process.send_signal(signal.SIGINT)
-        assert process.stderr.read() == b""
-        assert process.wait(LIMIT) not in (0, 1, 2, 3)
+        assert process.stderr.read() == b"m1: ended by Ctrl-C\n"
+        assert process.wait(LIMIT) == 130
         over.set()
 
 

@@ -25,7 +25,7 @@ from tests.waiting import until
 
 PAGE = (Path(__file__).parents[2] / "docs" / "simulate.md").read_text()
 SUMMARY = re.compile(
-    r"([\d,]+) events and [\d,]+ updates in [\d.,]+ s: (.*), ([\d,]+) errors; "
+    r"([\d,]+) events and [\d,]+ updates in [\d.,]+ s: .*, ([\d,]+) errors, .* updates/s; "
     r"([\d,]+) visitors came, ([\d,]+) left, ([\d,]+) sessions stay in the store stash\n"
 )
 SMALL = ("-visitors", "20", "-rate", "20")
@@ -35,9 +35,7 @@ def summed_up(output: bytes) -> tuple[int, int, int, int]:
     """Read the one line on standard output: events, errors, who came and who stays."""
     found = SUMMARY.fullmatch(output.decode())
     assert found, output
-    events, errors, came, left, stay = (
-        int(found[group].replace(",", "")) for group in (1, 3, 4, 5, 6)
-    )
+    events, errors, came, left, stay = (int(found[group].replace(",", "")) for group in range(1, 6))
     assert came - left == stay
     return events, errors, came, stay
 
@@ -154,7 +152,7 @@ def test_on_a_terminal_the_figures_stay_in_their_line(stash: Server, m1: M1) -> 
 @pytest.mark.parametrize(
     ("token", "store", "status", "way_on"),
     [
-        ("", "stash", 401, "to log in: m1 auth {url} -username"),
+        ("", "stash", 401, "then m1 auth {url} -username"),
         ("reader", "stash", 403, "log in as a user with the right sessionUpdate: m1 auth {url}"),
         ("admin", "none", 404, "to add it: m1 {url} session/add -store none -shards 1 -replicas 1"),
     ],

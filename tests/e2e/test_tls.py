@@ -71,10 +71,14 @@ def test_the_client_checks_the_certificate(tmp_path: Path, certificate: Path) ->
             )
 
         assert ping(server.url, SSL_CERT_FILE=str(certificate / "cert.pem")).stdout == "true"
-        for url in (server.url, server.url.replace("https", "http")):
+        for url, said in (
+            (server.url, "certificate is not good: self-signed certificate; SSL_CERT_FILE"),
+            (server.url.replace("https", "http"), "cannot reach"),
+        ):
             done = ping(url)
             assert done.returncode == 3, url
             assert done.stderr.count("\n") == 1
+            assert said in done.stderr
 
 
 def test_with_tls_it_may_listen_to_other_machines(tmp_path: Path, certificate: Path) -> None:

@@ -28,3 +28,15 @@ def test_a_line_says_what_is_known(
     lines: list[str] = []
     Progress(lines.append, whole, "items", done=10, bar=bar).at(50, share)
     assert re.fullmatch(told, lines[0]), lines
+
+
+def test_a_bar_leaves_room_for_the_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    for done in (5_000, 7_000_000):
+        lines: list[str] = []
+        told = Progress(lines.append, 9_000_000, "items exported", bar=True)
+        monkeypatch.setattr(told, "_begun", told._begun - 100)
+        monkeypatch.setattr(told, "_told", told._begun)
+        told.at(done)
+        assert lines[0].endswith(" s left")
+        assert len(lines[0]) < 80

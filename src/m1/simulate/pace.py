@@ -81,8 +81,9 @@ class Figures:
         middle, slow = ordered[len(ordered) // 2], ordered[len(ordered) * 99 // 100]
         return (
             f"{_number((seen.events - since.events) / took)} of {_number(self._pace.rate)} "
-            f"events/s{late}, {_number((seen.updates - since.updates) / took)} updates/s, "
-            f"median {middle * 1e3:.1f} ms, p99 {slow * 1e3:.1f} ms, {self.errors:,} errors"
+            f"events/s{late}, {self.errors:,} errors, "
+            f"median {middle * 1e3:.1f} ms, p99 {slow * 1e3:.1f} ms, "
+            f"{_number((seen.updates - since.updates) / took)} updates/s"
         )
 
 
