@@ -187,6 +187,15 @@ def test_who_may_not_query_is_told_what_is_missing(views: OPEN_VIEW, shop: Serve
     expect(alert).to_contain_text("ask an administrator for the right sessionQuery")
 
 
+def test_who_may_not_list_stores_is_told_how_to_name_one(views: OPEN_VIEW, shop: Server) -> None:
+    shop.call("user/add", username="asker", password="password", rights="sessionQuery")
+    view = views(refusals=(403, 404))
+    view.enter("asker", shop.call("auth", username="asker").text, store="")
+    expect(view.page.locator("#main .empty").first).to_contain_text(
+        "put #store=NAME behind the address"
+    )
+
+
 # --- what is kept here is text ---
 
 HOSTILE = '<img src=x onerror="alert(1)"><script>alert(2)</script>'

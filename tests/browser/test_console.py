@@ -172,6 +172,22 @@ def test_a_view_that_is_live_shows_what_comes(views: OPEN_VIEW, shop: Server) ->
     shop.call("session/drop", store="live")
 
 
+def test_a_view_that_is_live_goes_on_when_the_server_is_back(view: View) -> None:
+    view.page.clock.install()
+    view.page.reload()
+    view.finds(VISITS)
+    view.page.get_by_label("Live", exact=True).check()
+    view.page.route("**/session/query", lambda route: route.abort())
+    view.page.clock.fast_forward(5_000)
+    expect(view.page.get_by_role("alert")).to_contain_text("The server cannot be reached")
+    view.page.unroute("**/session/query")
+    view.page.clock.fast_forward(5_000)
+    view.finds(VISITS)
+    expect(view.page.get_by_role("alert")).to_be_hidden()
+    assert any("ERR_FAILED" in problem for problem in view.problems)
+    view.problems.clear()
+
+
 # --- one item ---
 
 
@@ -233,6 +249,17 @@ def test_facets_narrow_and_exclude(view: View, shop: Server) -> None:
     narrowed = '_m1.geo.country_name:"South Africa" AND NOT device.kind:phone'
     view.asks(narrowed)
     view.finds(count(shop, narrowed))
+    view.page.get_by_role("button", name="History", exact=True).click()
+    expect(view.offers.first).to_have_text(narrowed)
+
+
+def test_paths_of_ones_own_come_before_those_that_the_server_adds(view: View) -> None:
+    view.path("user.name").wait_for()
+    shown: list[str] = view.page.locator("[data-path]").evaluate_all(
+        "lines => lines.map((line) => line.dataset.path)"
+    )
+    assert shown == sorted(shown, key=lambda path: (path.startswith("_m1."), path))
+    assert "_m1.ip" in shown
 
 
 def test_a_stretch_of_the_histogram_narrows_the_query(view: View) -> None:

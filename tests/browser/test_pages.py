@@ -135,10 +135,11 @@ def test_axe_finds_nothing(views: OPEN_VIEW, theme: str) -> None:
     view.open(store="stash", tab="map")
     view.page.locator(".places .value").first.wait_for()
     assert looks_fine(view) == []
-    view.page.keyboard.press("Escape")
-    view.page.keyboard.press("n")
-    view.dialog.wait_for()
-    assert looks_fine(view) == []
+    for key in ("n", "?"):
+        view.page.keyboard.press("Escape")
+        view.page.keyboard.press(key)
+        view.dialog.wait_for()
+        assert looks_fine(view) == []
     view.open("docs")
     assert looks_fine(view) == []
 
@@ -170,6 +171,10 @@ def test_400_pixels_are_wide_enough(views: OPEN_VIEW) -> None:
     view.page.keyboard.press("m")
     view.rows.first.get_by_role("button").click()
     view.item.get_by_role("tree").wait_for()
+    view.is_within_its_width()
+    view.page.keyboard.press("Escape")
+    view.page.get_by_role("button", name="Help").click()
+    view.dialog.wait_for()
     view.is_within_its_width()
     view.page.keyboard.press("Escape")
     view.page.keyboard.press("n")
@@ -209,11 +214,13 @@ def test_everything_can_be_done_without_a_mouse(views: OPEN_VIEW, shop: Server) 
     view.page.keyboard.press("Enter")
     view.finds(VISITS)
     view.page.keyboard.press("?")
-    expect(view.dialog.get_by_role("heading")).to_have_text("Keys")
+    expect(view.dialog.get_by_role("heading")).to_have_text(["Help", "Queries", "Keys"])
     page = (ROOT / "docs" / "console.md").read_text()
     for keys in view.dialog.locator("kbd").all_inner_texts():
         for key in keys.replace("−", "-").split():
             assert f"`{key}`" in page, f"docs/console.md does not tell of {key}"
+    for example in view.dialog.locator("code").all_inner_texts():
+        assert shop.call("session/query", store="stash", q=example).status == 200, example
     view.page.keyboard.press("Escape")
     view.page.keyboard.press("n")
     view.dialog.wait_for()

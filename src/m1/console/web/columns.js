@@ -75,7 +75,7 @@ export async function pickColumns(app, { store, key, columns, onPick }) {
   }
 
   function draw() {
-    const others = stored.filter((path) => !chosen.includes(path)).sort();
+    const others = stored.filter((path) => !chosen.includes(path));
     const shown = [...chosen, ...others].filter((path) => path.includes(filter.value));
     list.replaceChildren(...shown.map(pick));
     if (shown.length === 0)

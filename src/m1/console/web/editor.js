@@ -60,11 +60,8 @@ export function editItem(app, item) {
   text.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) text.form.requestSubmit();
   });
-  const hint = h(
-    "p",
-    { class: "muted" },
-    `The whole item is replaced. ${LAST_UPDATED} is written by the server.`,
-  );
+  const whole = item === null ? "" : "The whole item is replaced. ";
+  const hint = h("p", { class: "muted" }, `${whole}${LAST_UPDATED} is written by the server.`);
   open(
     item === null ? `New item in ${store.name}` : `Edit ${id}`,
     h("div", { class: "stack" }, hint, text, said),

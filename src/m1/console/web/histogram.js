@@ -9,6 +9,7 @@ import { instant, looksLikeTime, number, span, stretches, tick, WINDOWS } from "
 
 const HIGH = 72;
 const BAR = 14;
+const WIDEST = 48;
 const LABEL = 110;
 const MOST_OFFERED = 30;
 
@@ -143,7 +144,7 @@ export class Histogram {
       svg("rect", {
         class: "bar",
         x: place.x + 1,
-        width: Math.max(step - 2, 1),
+        width: Math.min(Math.max(step - 2, 1), WIDEST),
         y: HIGH - high,
         height: high,
         rx: 1,

@@ -1,9 +1,18 @@
-/** Keys: everything that the console does can be done without a mouse. */
+/** Help, and keys: everything that the console does can be done without a mouse. */
 
 import { open } from "./dialog.js";
 import { byId, h } from "./dom.js";
 
-const HELP = [
+const QUERIES = [
+  ["user.name:Ada", "a value at a path; of a list any of its values"],
+  ['user.name:"Ada Lovelace"', "a value with spaces or signs in it"],
+  ["cart.sku:tea*", "a beginning; * anywhere, ? for one character"],
+  ["cart.qty:>1", "a number; from 1 to 5 is cart.qty:[1 TO 5]"],
+  ["seen:[NOW-5MINUTES TO *]", "a time; or 2026-11-26, or one in epoch ms"],
+  ["NOT user.name:*", "there is nothing at the path"],
+  ["page:(cart OR pay) AND NOT plan:pro", "conditions together"],
+];
+const KEYS = [
   ["/", "write a query"],
   ["Enter", "run it, or open the item"],
   ["↑ ↓  Tab", "choose and take what is offered"],
@@ -16,14 +25,25 @@ const HELP = [
   ["e", "edit the item that is open"],
   ["+  −  c", "in the tree: only this value, exclude it, copy its path"],
   ["Esc", "close what is open"],
-  ["?", "these keys"],
+  ["?", "this help"],
 ];
 
-export function showKeys() {
-  const rows = HELP.map(([key, what]) =>
-    h("div", {}, h("dt", {}, h("kbd", {}, key)), h("dd", {}, what)),
+export function showHelp() {
+  const list = (tag, said) =>
+    said.map(([term, what]) => h("div", {}, h("dt", {}, h(tag, {}, term)), h("dd", {}, what)));
+  open(
+    "Help",
+    h(
+      "div",
+      { class: "stack" },
+      h("h3", {}, "Queries"),
+      h("dl", { class: "facts queries" }, list("code", QUERIES)),
+      h("h3", {}, "Keys"),
+      h("dl", { class: "facts keys" }, list("kbd", KEYS)),
+    ),
+    [],
+    { class: "wide" },
   );
-  open("Keys", h("dl", { class: "facts keys" }, rows));
 }
 
 /** Listen for keys wherever nothing is being written. */
@@ -41,7 +61,7 @@ export function listen(app, { query, results, edit }) {
     l: () => state.set({ live: !state.get().live }),
     n: () => state.get().rights.update && edit(null),
     e: () => byId("edit")?.click(),
-    "?": showKeys,
+    "?": showHelp,
     Escape: () => app.showSide(false) || (state.get().view.item && app.go({ item: "" })),
   };
   document.addEventListener("keydown", (event) => {

@@ -5,9 +5,9 @@ import { editItem } from "./editor.js";
 import { showFacets } from "./facets.js";
 import { Histogram } from "./histogram.js";
 import { showItem } from "./item.js";
-import { listen, showKeys } from "./keys.js";
+import { listen, showHelp } from "./keys.js";
 import { Memory } from "./memory.js";
-import { equals, narrowed } from "./query.js";
+import { equals, errorIn, narrowed } from "./query.js";
 import { QueryBox } from "./querybox.js";
 import { Results } from "./results.js";
 import { rightsOf } from "./rights.js";
@@ -49,8 +49,9 @@ const app = {
     state.set({ view: read(next), ...more });
   },
 
-  /** Run a query, also the same once more. */
+  /** Run a query, also the same once more; one that is given is kept among those that were run. */
   run(changed) {
+    if (changed.q) app.memory.addQuery(changed.q);
     app.go(changed, { run: state.get().run + 1 });
   },
 
@@ -157,13 +158,14 @@ function build() {
   byId("menu").addEventListener("click", () =>
     app.showSide(!byId("side").classList.contains("shown")),
   );
-  byId("keys").addEventListener("click", showKeys);
+  byId("keys").addEventListener("click", showHelp);
   byId("sign-out").addEventListener("click", () => signOut("You are signed out."));
   window.addEventListener("popstate", () => state.set({ view: read(location.hash) }));
   setInterval(() => {
-    const { live, found, tick } = state.get();
-    if (live && found !== null && document.visibilityState === "visible")
-      state.set({ tick: tick + 1 });
+    const { live, found, problem, view, tick, run } = state.get();
+    if (!live || document.visibilityState !== "visible") return;
+    if (found !== null) state.set({ tick: tick + 1 });
+    else if (problem !== null && errorIn(view.q, problem) === null) state.set({ run: run + 1 });
   }, TICK);
 }
 

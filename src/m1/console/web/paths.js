@@ -20,14 +20,16 @@ function collect(value, path, leaves) {
   }
 }
 
-/** Of paths with their counts, leave out those that others lie below. */
+/** Of paths with their counts, leave out those that others lie below; what we add comes last. */
 export function leafPaths(facets) {
   const inner = new Set();
   for (const { value } of facets) {
     for (let dot = value.indexOf("."); dot >= 0; dot = value.indexOf(".", dot + 1))
       inner.add(value.slice(0, dot));
   }
-  return facets.filter(({ value }) => !inner.has(value));
+  const leaves = facets.filter(({ value }) => !inner.has(value));
+  const isOurs = ({ value }) => value.startsWith("_m1.");
+  return [...leaves.filter((facet) => !isOurs(facet)), ...leaves.filter(isOurs)];
 }
 
 export const under = (path, key) => (path === "" ? key : `${path}.${key}`);

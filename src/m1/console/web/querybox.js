@@ -79,7 +79,6 @@ export class QueryBox {
   run() {
     this.#close();
     const q = this.input.value.trim() || "*";
-    this.app.memory.addQuery(q);
     this.app.run({ q });
   }
 

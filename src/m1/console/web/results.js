@@ -9,6 +9,7 @@ import { Pages } from "./pages.js";
 import { identity, leavesOf } from "./paths.js";
 import { errorIn } from "./query.js";
 import { sortOf, sortText, storeOf } from "./route.js";
+import { noStore } from "./stores.js";
 import { Table } from "./table.js";
 import { looksLikeTime, number } from "./time.js";
 
@@ -178,16 +179,14 @@ export class Results {
     this.map.element.hidden = !isMap || found === null || isEmpty;
     this.empty.hidden = !isEmpty && (found !== null || this.store || rights === null) && !problem;
     this.empty.replaceChildren(
-      ...(problem ? [afterProblem(view, problem)] : this.#nothing(view, rights)),
+      ...(problem ? [afterProblem(view, problem, rights)] : this.#nothing(view, rights)),
     );
   }
 
   #nothing(view, rights) {
     if (!this.store)
       return [
-        rights?.admin
-          ? "There is no store yet: add the first one with “+ Store”."
-          : "Choose a store.",
+        this.app.state.get().stores.length > 0 ? "Choose a store." : noStore(rights),
       ];
     const all = button("Show all items", () => this.app.run({ q: "*" }), { class: "link" });
     if (view.q !== "*") return ["Nothing matches this query. ", all];
@@ -254,7 +253,8 @@ export class Results {
   }
 }
 
-function afterProblem({ q }, problem) {
+function afterProblem({ q }, problem, rights) {
+  if (!rights?.query) return "";
   const isOfQuery = errorIn(q, problem) !== null;
   return isOfQuery ? "Mend the query above, then press Enter." : "Press Run to try again.";
 }

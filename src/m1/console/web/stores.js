@@ -28,7 +28,7 @@ export function showStores(app) {
       list.replaceChildren(
         ...stores.map((store) => line(app, store, figures.get(store.name), view.store, rights)),
       );
-      if (stores.length === 0) list.append(none(rights));
+      if (stores.length === 0) list.append(h("li", { class: "muted" }, noStore(rights)));
       if (focused) list.querySelector(`[data-store="${CSS.escape(focused)}"]`)?.focus();
     },
   );
@@ -71,17 +71,13 @@ function line(app, store, figure, chosen, rights) {
   );
 }
 
-function none(rights) {
-  const next = rights?.admin
+/** Say what to do where there is no store to choose. */
+export function noStore(rights) {
+  if (!rights?.list) return "You may not list stores: put #store=NAME behind the address.";
+  const next = rights.admin
     ? "Add the first one with “+ Store”."
     : "Ask an administrator for one.";
-  return h(
-    "li",
-    { class: "muted" },
-    rights?.list
-      ? `There is no store. ${next}`
-      : "You may not list stores: put #store=NAME behind the address.",
-  );
+  return `There is no store. ${next}`;
 }
 
 /** Ask for the figures again and again, one call at a time, while somebody looks. */
@@ -160,5 +156,7 @@ function showHealth(health) {
       { class: "wide-table", tabindex: "0", role: "region", "aria-label": "Parts" },
       h("table", {}, h("tbody", {}, rows)),
     ),
+    [],
+    { class: "wide" },
   );
 }
