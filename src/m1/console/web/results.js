@@ -141,6 +141,7 @@ export class Results {
           pages: this.pages,
           tick: this.app.state.get().tick,
         },
+        problem: null, // rows that came after a failure end it
       });
     }
     this.#show();
