@@ -55,8 +55,9 @@ fill: $(VENV)/.tools ## put 1,000,000 made-up sessions into the store stash of a
 docs: reference ## build the site in site/, to be opened from there or served by anything
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
-reference: $(VENV)/.tools ## write docs/api.md anew from the endpoints
+reference: $(VENV)/.tools ## write docs/api.md and docs/command.md anew from what there is
 	@$(BIN)/python -m scripts.reference > docs/api.md
+	@$(BIN)/python -m scripts.commands > docs/command.md
 
 lock: $(VENV)/.release ## pin anew what is installed, in requirements*.lock with hashes
 	@$(PIN) --extra opensearch -o requirements.lock

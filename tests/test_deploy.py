@@ -17,7 +17,7 @@ import yaml
 from m1.errors import DamagedData, Misuse, StartError
 from m1.server import data
 from m1.server.run import _GRACE_SECONDS
-from m1.server.settings import _parser
+from m1.server.settings import flags as flags_of_serve
 from tests.serving import serving
 
 ROOT = Path(__file__).parents[1]
@@ -57,11 +57,11 @@ def test_every_file_is_documented(file: Path) -> None:
     "text", [PAGE, *map(Path.read_text, FILES)], ids=["page", *(f.name for f in FILES)]
 )
 def test_every_flag_and_variable_exists(text: str) -> None:
-    flags = {flag for action in _parser()._actions for flag in action.option_strings}
+    flags = {flag for action in flags_of_serve()._actions for flag in action.option_strings}
     variables = {"M1_" + flag.removeprefix("--").upper().replace("-", "_") for flag in flags}
     assert set(re.findall(r"\bM1_[A-Z_]+\b", text)) <= variables | CLIENTS
     for command, given in re.findall(r"\bm1 (serve|backup|restore|check|repair)\b(.*)", text):
-        known = flags if command == "serve" else set(data._parser(command)._option_string_actions)
+        known = flags if command == "serve" else set(data.flags(command)._option_string_actions)
         assert set(re.findall(r"(?<=\s)--[a-z][a-z-]*", given)) <= known
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import tomllib
@@ -14,7 +15,13 @@ from packaging.requirements import Requirement
 from m1.api.endpoint import endpoint as declare
 from m1.api.rooms import describe, endpoints
 from m1.catalog import DEFAULTS
-from m1.server.settings import _parser
+from m1.cli import _COMMANDS
+from m1.server import data, settings
+from m1.simulate import USAGE as SIMULATE
+from m1.simulate import Wishes
+from m1.transfer.command import _COMMANDS as TRANSFERS
+from m1.transfer.command import USAGES
+from scripts.commands import commands
 from scripts.reference import reference
 from tests.pages import blocks, run
 from tests.serving import serving
@@ -47,12 +54,35 @@ def test_a_declaration_reads_its_signature() -> None:
     ]
 
 
-def test_every_setting_and_flag_is_documented() -> None:
+def test_every_setting_is_documented() -> None:
     operations = (ROOT / "docs" / "operations.md").read_text()
     for setting in DEFAULTS:
         assert f"| {setting} |" in operations, setting
-    for action in _parser()._actions:
+
+
+def test_the_page_of_the_command_is_what_the_command_says() -> None:
+    assert (ROOT / "docs" / "command.md").read_text() == commands(), "run make reference"
+
+
+def test_every_command_and_flag_is_on_the_page_of_the_command() -> None:
+    page = commands()
+    for command in _COMMANDS.keys() - {"-h", "--help"}:
+        assert re.search(rf"(m1|\|) {command}\b", page), command
+    parsers = [settings.flags(), *map(data.flags, ("backup", "restore", "check", "repair"))]
+    for action in (action for parser in parsers for action in parser._actions):
         assert action.help, action.dest
+        assert action.dest == "help" or f"| `{action.option_strings[-1]}" in page, action.dest
+
+
+def test_every_parameter_of_a_command_is_in_its_help() -> None:
+    taken = {
+        command: set[str]().union(*(needed | known for needed, known in ways))
+        for command, (_, ways) in TRANSFERS.items()
+    }
+    taken["simulate"] = {field.name for field in dataclasses.fields(Wishes)}
+    for command, usage in {**USAGES, "simulate": SIMULATE}.items():
+        for name in taken[command]:
+            assert re.search(rf"(?<![\w-])-{name}\b", usage), f"m1 {command} -{name}"
 
 
 def test_every_test_that_the_promises_name_is_there() -> None:

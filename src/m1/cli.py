@@ -20,7 +20,7 @@ from m1.environments import Environment, Environments
 from m1.errors import Failure, M1Error, Misuse, Unauthorized
 from m1.pretty import Pretty, visible
 
-_USAGE = """\
+USAGE = """\
 m1 <environment> <endpoint> [-parameter value ...]   call an endpoint
 m1 auth <environment> -username U [-password P]      log in; later calls use the token
 m1 environments [add NAME URL | remove NAME]         list, add and remove environments
@@ -37,6 +37,7 @@ m1 --version
 An environment is a name from `m1 environments`, or a URL. A value of - is read from standard
 input, @FILE from a file. M1_TOKEN in the environment goes before the token that is kept.
 Exit codes: 0 answered, 1 the server refused, 2 misuse, 3 no connection or a broken answer."""
+"""How all of it is used."""
 
 _DATA_COMMANDS = ("backup", "restore", "check", "repair")
 _TRANSFERS = ("copy", "export", "import")
@@ -74,7 +75,7 @@ def _give_up_output() -> None:
 
 def _run(arguments: Sequence[str]) -> int:
     if not arguments:
-        print(_USAGE, file=sys.stderr)
+        print(USAGE, file=sys.stderr)
         return 2
     name, *rest = arguments
     if name in _COMMANDS:
@@ -238,7 +239,7 @@ def _help(arguments: Sequence[str]) -> None:
     from m1.api.rooms import describe, overview
 
     if not arguments:
-        print(f"{_USAGE}\n\nEndpoints (m1 help <endpoint> says more):\n\n{overview()}")
+        print(f"{USAGE}\n\nEndpoints (m1 help <endpoint> says more):\n\n{overview()}")
         return
     text = describe(arguments[0].strip("/"))
     if text is None:

@@ -29,7 +29,7 @@ class _Parser(argparse.ArgumentParser):
 def run(command: str, arguments: Sequence[str]) -> int:
     """Carry out a command; gives the exit code. Raises Failure."""
     os.umask(0o077)
-    given = _parser(command).parse_args(arguments)
+    given = flags(command).parse_args(arguments)
     match command:
         case "backup":
             back_up(given.data, given.to, tell)
@@ -42,7 +42,8 @@ def run(command: str, arguments: Sequence[str]) -> int:
     return 0
 
 
-def _parser(command: str) -> argparse.ArgumentParser:
+def flags(command: str) -> argparse.ArgumentParser:
+    """Give what reads the flags of a command."""
     parser = _Parser(prog=f"m1 {command}", description=_HELP[command], allow_abbrev=False)
     flag = parser.add_argument
     flag("--data", type=Path, default=Path("data"), metavar="DIR", help="the data (./data)")

@@ -60,7 +60,7 @@ class _Parser(argparse.ArgumentParser):
 
 def read_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
     """Read flags and environment; raises StartError that names what is wrong."""
-    parser = _parser()
+    parser = flags()
     given = _from_environment(parser, environment)
     read = parser.parse_args([*given, *arguments])
     settings = Settings(**vars(read))
@@ -68,7 +68,8 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> S
     return settings
 
 
-def _parser() -> argparse.ArgumentParser:
+def flags() -> argparse.ArgumentParser:
+    """Give what reads the flags."""
     parser = _Parser(
         prog="m1 serve",
         description="Serve session stores over HTTP.",
@@ -78,8 +79,18 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--data", type=Path, default=Path("data"), metavar="DIR", help="where data is (./data)")
     add("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
-    add("--port", type=_port, default=DEFAULT_PORT, help=f"({DEFAULT_PORT}; 0 for any free one)")
-    add("--engine", choices=("embedded", "opensearch"), default="embedded", help="(embedded)")
+    add(
+        "--port",
+        type=_port,
+        default=DEFAULT_PORT,
+        help=f"and its port ({DEFAULT_PORT}; 0: a free one)",
+    )
+    add(
+        "--engine",
+        choices=("embedded", "opensearch"),
+        default="embedded",
+        help="what keeps the items: files in --data, or a cluster (embedded)",
+    )
     add(
         "--opensearch",
         type=_urls,
@@ -144,7 +155,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="callers on this machine may read /metrics without a token",
     )
-    add("--log-format", choices=("text", "json"), default="text", help="(text)")
+    add("--log-format", choices=("text", "json"), default="text", help="of each line (text)")
     add(
         "--quickstart",
         action="store_true",
