@@ -81,7 +81,7 @@ def test_a_store_is_the_same_on_another_server(source: Server, tmp_path: Path) -
         assert items(target, "copied") == items(source, "stash")
         again = m1(source, "copy", here, "-store", "stash", "-to", there, "-as", "copied")
         assert again.returncode == 1
-        assert "409" in again.stderr
+        assert "409 there is a store copied already; to copy to another name: -as" in again.stderr
 
 
 def test_a_store_moves_to_a_cluster_and_back(

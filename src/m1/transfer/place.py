@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from m1.advice import advised
 from m1.caller import Answer, call
 from m1.environments import Environment
-from m1.errors import Forbidden, M1Error, NoConnection, NotFound
+from m1.errors import Conflict, Forbidden, M1Error, NoConnection, NotFound
 from m1.transfer.lines import lines_of
 
 _ALL = str(2**62)
@@ -59,6 +59,7 @@ class Place(NamedTuple):
     def _with_a_way_on(self, error: M1Error) -> M1Error:
         add = f"m1 {self.name} session/add -store {self.store} -shards 1 -replicas 1"
         ways: dict[type[M1Error], str] = {
+            Conflict: "to copy to another name: -as NAME; into one that is there: m1 import -from",
             Forbidden: f"log in as a user with that right: m1 auth {self.name} -username ...",
             NotFound: f"to see what there is: m1 {self.name} session/list; to add it: {add}",
         }
