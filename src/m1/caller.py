@@ -120,7 +120,7 @@ def _body(response: http.client.HTTPResponse) -> Iterator[bytes]:
         if response.length:  # the standard library takes an early end for the end
             raise http.client.IncompleteRead(b"", response.length)
     except (OSError, http.client.HTTPException):
-        raise NoConnection("the answer broke off: what was printed is not all of it") from None
+        raise NoConnection("the answer broke off: what came of it is not all") from None
     finally:
         response.close()
 

@@ -70,9 +70,12 @@ class Environments:
             self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.home.chmod(0o700)
             handle, name = tempfile.mkstemp(dir=self.home, prefix="environments-")
-            with open(handle, "w") as file:
-                members = {each: asdict(it) for each, it in environments.items()}
-                json.dump(members, file, indent=2)
-            os.replace(name, self.file)
+            try:
+                with open(handle, "w") as file:
+                    members = {each: asdict(it) for each, it in environments.items()}
+                    json.dump(members, file, indent=2)
+                os.replace(name, self.file)
+            finally:
+                Path(name).unlink(missing_ok=True)  # where the disk is full
         except OSError as error:
             raise Misuse(f"{self.file} cannot be written: {error.strerror}") from None

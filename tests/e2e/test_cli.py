@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import re
+import resource
 import select
 import signal
 import socket
@@ -450,6 +451,19 @@ def test_after_a_401_the_message_says_how_to_log_in(m1: M1, server: Server) -> N
 )
 def test_misuse_is_one_line_and_exit_code_2(m1: M1, arguments: list[str]) -> None:
     refused(m1(*arguments), 2)
+
+
+def test_an_environment_that_cannot_be_written_leaves_no_token_behind(m1: M1) -> None:
+    done = subprocess.run(
+        [COMMAND, "environments", "add", "here", "http://127.0.0.1:1"],
+        capture_output=True,
+        env=m1.environment,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)),
+        timeout=LIMIT,
+        check=False,
+    )
+    assert "environments.json cannot be written" in refused(done, 2)
+    assert list(m1.home.iterdir()) == []
 
 
 def test_a_line_break_in_a_parameter_is_no_header(m1: M1, recorder: Recorder) -> None:
