@@ -25,14 +25,14 @@ _DATA_COMMANDS = ("backup", "restore", "check", "repair")
 
 def commands() -> str:
     """Give the whole page."""
-    return "\n".join([_HEAD, _shown(USAGE), *_calls(), *_serve(), *_data()])
+    return "\n".join([_HEAD, *_told(USAGE), *_calls(), *_serve(), *_data()])
 
 
 def _calls() -> Iterator[str]:
     """Yield the commands that do their work by calls; each says how it is used."""
     for name, usage in (*USAGES.items(), ("simulate", SIMULATE)):
         yield f"## m1 {name}\n"
-        yield _shown(usage)
+        yield from _told(usage)
 
 
 def _serve() -> Iterator[str]:
@@ -62,8 +62,11 @@ def _spelled(action: argparse.Action) -> str:
     return f"{action.option_strings[-1]} {value}".rstrip()
 
 
-def _shown(text: str) -> str:
-    return textwrap.indent(text, "    ") + "\n"
+def _told(usage: str) -> Iterator[str]:
+    """Yield what is typed as code, and sentences as they are."""
+    for part in usage.split("\n\n"):
+        is_code = part.startswith(("m1 ", " "))
+        yield (textwrap.indent(part, "    ") if is_code else part.replace("<", "&lt;")) + "\n"
 
 
 if __name__ == "__main__":

@@ -36,7 +36,8 @@ m1 --version
 
 An environment is a name from `m1 environments`, or a URL. A value of - is read from standard
 input, @FILE from a file. M1_TOKEN in the environment goes before the token that is kept.
-Exit codes: 0 answered, 1 the server refused, 2 misuse, 3 no connection or a broken answer."""
+Exit codes: 0 answered, 1 the server refused, 2 misuse, 3 no connection or a broken one, 130
+Ctrl-C."""
 """How all of it is used."""
 
 _DATA_COMMANDS = ("backup", "restore", "check", "repair")
