@@ -3,9 +3,9 @@
     python -m benchmarks.attack [--seconds 600] [--items 20000] [--attacks queries,logins]
 
 Starts a server of its own with its defaults, measures the normal clients alone, then beside
-the attack, then alone again, and prints what they saw and what memory the server had at most:
-each part is long enough for the newest items to become a segment, before which they take the
-most of it. The attackers are a process of their own; some of them have a good token.
+the attack, then alone again, and prints what they saw and what memory the server had, least
+and most: each part is long enough for the newest items to become a segment, before which they
+take the most of it. The attackers are a process of their own; some of them have a good token.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class Seen:
 
     latencies: list[float] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
-    memory: int = 0
-    """What the server had at most meanwhile, in bytes."""
+    memory: list[int] = field(default_factory=list)
+    """What the server had meanwhile, in bytes."""
 
     @property
     def p99_ms(self) -> float:
@@ -63,7 +63,8 @@ class Seen:
         middle, worst = median(self.latencies) * 1_000, max(self.latencies) * 1_000
         return (
             f"{len(self.latencies):,} calls, median {middle:.1f} ms, p99 {self.p99_ms:.1f}, "
-            f"worst {worst:.0f}; {dict(self.statuses)}; memory {self.memory / _MIB:.0f} MiB"
+            f"worst {worst:.0f}; {dict(self.statuses)}; "
+            f"memory {min(self.memory) / _MIB:.0f} to {max(self.memory) / _MIB:.0f} MiB"
         )
 
 
@@ -88,7 +89,7 @@ async def _normal(server: Server, items: int, seconds: float) -> Seen:
             rng = Random(number)
             group.create_task(_client(server.port, server.token, items, end, rng, seen))
         while time.monotonic() < end:
-            seen.memory = max(seen.memory, resident(server.process.pid))
+            seen.memory.append(resident(server.process.pid))
             await asyncio.sleep(0.5)
     return seen
 

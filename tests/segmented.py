@@ -37,8 +37,8 @@ async def settled(kept: upkeep.Upkeep) -> None:
 
 
 @contextmanager
-def tiny_segments() -> Iterator[None]:
-    """Make segments of three changes, in this process, within the block."""
+def tiny_segments() -> Iterator[pytest.MonkeyPatch]:
+    """Make segments of three changes, in this process, within the block; more may be patched."""
 
     async def build_here(job: Job) -> None:
         await asyncio.to_thread(build, job)
@@ -46,7 +46,7 @@ def tiny_segments() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(index, "FULL_CHANGES", 3)
         patch.setattr(upkeep, "_build", build_here)
-        yield
+        yield patch
 
 
 def segments_of(engine: EmbeddedEngine, uid: str) -> list[Path]:

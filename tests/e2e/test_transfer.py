@@ -362,6 +362,16 @@ def test_a_server_that_stays_away_is_given_up() -> None:
     assert len(told) == 1
 
 
+def test_an_export_from_where_nobody_is_says_so_at_once(m1: M1, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        away = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        done = m1("export", away, "-store", "stash", "-file", str(tmp_path / "a.ndjson"))
+    said = one_line(done, 3)
+    assert f"cannot reach {away}" in said
+    assert "a.ndjson was not made" in said
+
+
 # --- refused --------------------------------------------------------------------------------
 
 

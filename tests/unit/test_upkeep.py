@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
@@ -43,9 +44,7 @@ async def everything(engine: SegmentedEngine) -> int:
     return page.count
 
 
-def test_a_reader_who_waits_holds_up_no_segment(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_reader_who_waits_holds_up_no_segment(tmp_path: Path) -> None:
     async def story() -> None:
         engine = SegmentedEngine(tmp_path)
         await engine.create_space("s", 1, 1)
@@ -59,14 +58,12 @@ def test_a_reader_who_waits_holds_up_no_segment(
         assert await everything(engine) == 3_500
         await engine.close()
 
-    with tiny_segments():
-        monkeypatch.setattr(index, "FULL_CHANGES", 1_000)
+    with tiny_segments() as patch:
+        patch.setattr(index, "FULL_CHANGES", 1_000)
         asyncio.run(story())
 
 
-def test_a_segment_that_cannot_be_made_is_tried_again_and_health_tells(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_segment_that_cannot_be_made_is_tried_again_and_health_tells(tmp_path: Path) -> None:
     failures = 2
 
     async def fails_at_first(job: Job) -> None:
@@ -92,10 +89,35 @@ def test_a_segment_that_cannot_be_made_is_tried_again_and_health_tells(
         assert files(tmp_path) == segments_of(engine, "s")
         await engine.close()
 
-    with tiny_segments():
-        monkeypatch.setattr(upkeep, "_build", fails_at_first)
-        monkeypatch.setattr(upkeep, "_PAUSE_SECONDS", 0.2)
+    with tiny_segments() as patch:
+        patch.setattr(upkeep, "_build", fails_at_first)
+        patch.setattr(upkeep, "_PAUSE_SECONDS", 0.2)
         asyncio.run(story())
+
+
+def test_changes_that_come_faster_than_segments_are_made_are_held_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is made of a delta that is not full, so it only ever grows here."""
+
+    async def took(engine: SegmentedEngine, low: int) -> float:
+        begun = monotonic()
+        await asyncio.gather(
+            *(engine.update("s", changes(*items(n, n + 10))) for n in range(low, low + 100, 10))
+        )
+        return monotonic() - begun
+
+    async def story() -> None:
+        engine = SegmentedEngine(tmp_path)
+        await engine.create_space("s", 1, 1)
+        await engine.update("s", changes(*items(0, 500)))
+        assert await took(engine, 500) < 1
+        monkeypatch.setattr(upkeep, "FULL_CHANGES", 600 / (upkeep._AHEAD + 200))
+        assert await took(engine, 1_000) >= 100 * 200 * upkeep._SLOWED_SECONDS
+        assert await everything(engine) == 700
+        await engine.close()
+
+    asyncio.run(story())
 
 
 def test_segments_stay_few_and_lose_what_died(tmp_path: Path) -> None:
@@ -151,7 +173,7 @@ def test_the_index_of_a_dropped_space_is_removed(tmp_path: Path) -> None:
 
 
 def test_a_manifest_that_cannot_be_saved_is_saved_later_and_what_is_obsolete_goes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     failures = 3
 
@@ -174,9 +196,9 @@ def test_a_manifest_that_cannot_be_saved_is_saved_later_and_what_is_obsolete_goe
         assert await everything(engine) == 40
         await engine.close()
 
-    with tiny_segments():
-        monkeypatch.setattr(upkeep, "save", full_at_first)
-        monkeypatch.setattr(upkeep, "_PAUSE_SECONDS", 0.05)
+    with tiny_segments() as patch:
+        patch.setattr(upkeep, "save", full_at_first)
+        patch.setattr(upkeep, "_PAUSE_SECONDS", 0.05)
         asyncio.run(story())
 
 

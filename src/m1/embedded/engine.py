@@ -213,6 +213,8 @@ class EmbeddedEngine:
 
     async def update(self, uid: str, changes: Sequence[Change]) -> None:
         """See Engine."""
+        if uid in self._upkeep:
+            await self._upkeep[uid].keep_back(len(changes))
         space = self._space(uid)
         _check_open(space)
         if not changes:

@@ -27,7 +27,7 @@ from pyroaring import BitMap
 from m1.embedded.build import Job, Rows, Source
 from m1.embedded.delta import Delta
 from m1.embedded.disk import INDEX
-from m1.embedded.index import FULL_CHANGES, Index, bury_again
+from m1.embedded.index import FULL_BYTES, FULL_CHANGES, Index, bury_again
 from m1.embedded.manifest import Listed, Manifest, load, save
 from m1.embedded.segment import Segment
 from m1.embedded.space import Space
@@ -41,6 +41,11 @@ _MERGED_AT_ONCE = 4
 """So many segments of one size become one of the next."""
 _BURIED_AT_ONCE = 500
 _PAUSE_SECONDS = 10
+_AHEAD = 4
+"""So many times what fills a delta may come while segments are made; beyond that it slows down."""
+_SLOWED_SECONDS = 50e-6
+"""What a change then costs at least, for each time more."""
+_LONGEST_SLOWED = 10.0
 _FREED_AT_ONCE = 200
 
 
@@ -159,6 +164,8 @@ class Upkeep:
         self._flushing: asyncio.Task[None] | None = None
         self._merging: asyncio.Task[None] | None = None
         self._freeing: set[asyncio.Task[None]] = set()
+        self._free_at = 0.0
+        """When the changes that were slowed down have had their time."""
         self._unsaved = False
         self._obsolete: list[Path] = []
         """Files of segments that the manifest on disk may still name."""
@@ -170,6 +177,15 @@ class Upkeep:
         due = index.full or index.frozen is not None
         if due and _is_over(self._flushing) and not self._closed:
             self._flushing = asyncio.create_task(self._until_done(self._flush))
+
+    async def keep_back(self, changes: int) -> None:
+        """Hold up changes that come faster than segments are made: they would fill the memory."""
+        delta = self._space.index.delta
+        ahead = max(delta.changes / FULL_CHANGES, delta.bytes / FULL_BYTES) - _AHEAD
+        if ahead > 0:
+            now = asyncio.get_running_loop().time()
+            self._free_at = max(now, self._free_at) + changes * ahead * _SLOWED_SECONDS
+            await asyncio.sleep(min(self._free_at - now, _LONGEST_SLOWED))
 
     async def _until_done(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do work, and do it again after a pause where it failed; it goes on where it was."""

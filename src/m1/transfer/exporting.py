@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from m1.errors import Misuse, Stopped
+from m1.errors import Misuse, NoConnection, Stopped
 from m1.patience import patiently
 from m1.pretty import visible
 from m1.progress import Live
@@ -75,6 +75,8 @@ def _write(wanted: Wanted, out: IO[bytes], folder: Path, live: Live) -> int:
     """Write all items; gives how many they are."""
 
     def say(error: Exception, wait: float) -> None:
+        if isinstance(error, NoConnection):  # nothing has begun that would be worth the waiting
+            raise error
         live.tell(f"m1: {visible(str(error))}; again in {wait:g} s")
 
     count, items = patiently(
