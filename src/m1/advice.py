@@ -13,6 +13,9 @@ def advised(
 ) -> M1Error:
     """Give a refusal of the environment `name` with the way on: to log in, or what `others` say."""
     first = "unset M1_TOKEN, whose token was sent, then " if "M1_TOKEN" in os.environ else ""
-    ways = {Unauthorized: f"to log in: {first}m1 auth {name} -username ...", **(others or {})}
+    ways: dict[type[M1Error], str] = {
+        Unauthorized: f"to log in: {first}m1 auth {name} -username ...",
+        **(others or {}),
+    }
     way = ways.get(type(error))
     return error if way is None else type(error)(f"{error.message}; {way}")
