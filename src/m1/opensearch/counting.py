@@ -48,7 +48,7 @@ class Counting:
 
     async def _paths(self, facets: Paths) -> Counts:
         """Count those that the mapping names: OpenSearch knows every path that ever was."""
-        leaves = {path_of(field) for field in await self._space.mapped_fields()}
+        leaves = {path_of(field) for field in await self._space.settled_fields()}
         named = leaves.union(above(leaves))
         paths = sorted(path for path in named if path.startswith(facets.prefix))
         count, counted = (await self._filtered([]))[0], list[tuple[str, int]]()

@@ -174,16 +174,21 @@ class Space:
         self._fields |= new
 
     async def mapped_fields(self) -> set[str]:
-        """Give the fields of all paths at which some item ever had a text.
-
-        The node of a shard knows a new field, and answers the update that brought it, a moment
-        before the cluster manager does, who is asked here: so its tasks are waited for.
-        """
+        """Give the fields of all paths at which some item ever had a text."""
         with refusals_told():
-            await self._cluster.read("GET", "/_cluster/health", wait_for_events="languid")
             said = await self._cluster.read("GET", f"/{self.alias}/_mapping")
         (index,) = said.values()
         return set(index["mappings"]["properties"]["s"].get("properties", ()))
+
+    async def settled_fields(self) -> set[str]:
+        """Give the mapped fields, with those of every update that was answered.
+
+        The node of a shard knows a new field, and answers the update that brought it, a moment
+        before the cluster manager does, who is asked for fields: so its tasks are waited for.
+        """
+        with refusals_told():
+            await self._cluster.read("GET", "/_cluster/health", wait_for_events="languid")
+        return await self.mapped_fields()
 
     # --- the fence ---
 
