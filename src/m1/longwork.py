@@ -41,16 +41,14 @@ class _Turns:
     """Whose slice is next, of all that rest on one event loop."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
         self._resting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._came = count()
-        self._is_passing = False
 
     async def wait(self, had: int) -> None:
         """Wait for a turn; who `had` fewer slices goes first, then who came first."""
-        turn = self._loop.create_future()
+        turn = asyncio.get_running_loop().create_future()
         heappush(self._resting, (had, next(self._came), turn))
-        if not self._is_passing:
+        if len(self._resting) == 1:  # else the loop goes round for others already
             self._pass(_ROUNDS)
         await turn
 
@@ -61,9 +59,8 @@ class _Turns:
             if not turn.done():  # else it was given up
                 turn.set_result(None)
             rounds = _ROUNDS
-        self._is_passing = bool(self._resting)
-        if self._is_passing:
-            self._loop.call_soon(self._pass, rounds - 1)
+        if self._resting:
+            asyncio.get_running_loop().call_soon(self._pass, rounds - 1)
 
 
 _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, _Turns] = WeakKeyDictionary()
@@ -116,7 +113,7 @@ class Slices:
         if not self._had:
             _switching.change(1)
         self._had += 1
-        await _turns_here().wait(self._had)
+        await _turns.setdefault(asyncio.get_running_loop(), _Turns()).wait(self._had)
         self._end = perf_counter() + _SLICE_SECONDS
 
     async def finish(self, steps: Steps[T]) -> T:
@@ -129,13 +126,6 @@ class Slices:
                 return result
             if self.are_due:
                 await self.rest()
-
-
-def _turns_here() -> _Turns:
-    loop = asyncio.get_running_loop()
-    if loop not in _turns:
-        _turns[loop] = _Turns()
-    return _turns[loop]
 
 
 class Aside:
