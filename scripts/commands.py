@@ -20,7 +20,6 @@ _SERVE = """\
 Each can also be given in the environment; flags win. What they are for stands in
 [operations](operations.md), [clusters](clusters.md) and [metrics](metrics.md).
 """
-_DATA_COMMANDS = ("backup", "restore", "check", "repair")
 
 
 def commands() -> str:
@@ -38,14 +37,13 @@ def _calls() -> Iterator[str]:
 def _serve() -> Iterator[str]:
     yield f"## m1 serve\n\n{_SERVE}\n| flag | environment | |\n|---|---|---|"
     for action in _actions(settings.flags()):
-        flag = action.option_strings[-1]
-        variable = "M1_" + flag.removeprefix("--").upper().replace("-", "_")
+        variable = settings.variable_of(action.option_strings[-1])
         yield f"| `{_spelled(action)}` | `{variable}` | {action.help} |"
     yield ""
 
 
 def _data() -> Iterator[str]:
-    for name in _DATA_COMMANDS:
+    for name in data.COMMANDS:
         parser = data.flags(name)
         yield f"## m1 {name}\n\n{parser.description}\n\n| flag | |\n|---|---|"
         yield from (f"| `{_spelled(each)}` | {each.help} |" for each in _actions(parser))

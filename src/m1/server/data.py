@@ -13,12 +13,13 @@ from m1.embedded.copies import back_up, bring_back
 from m1.errors import DamagedData, Misuse
 from m1.progress import tell
 
-_HELP = {
+COMMANDS = {
     "backup": "Copy the data of one moment into a file; a server may be running on it.",
     "restore": "Make a data directory of a backup, once its checksum is right.",
     "check": "Read all data and tell what is damaged; no server may be running on it.",
     "repair": "Make new data of what is intact; the damaged files are kept aside.",
 }
+"""What each of them does."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -44,7 +45,7 @@ def run(command: str, arguments: Sequence[str]) -> int:
 
 def flags(command: str) -> argparse.ArgumentParser:
     """Give what reads the flags of a command."""
-    parser = _Parser(prog=f"m1 {command}", description=_HELP[command], allow_abbrev=False)
+    parser = _Parser(prog=f"m1 {command}", description=COMMANDS[command], allow_abbrev=False)
     flag = parser.add_argument
     flag("--data", type=Path, default=Path("data"), metavar="DIR", help="the data (./data)")
     if command == "backup":

@@ -164,12 +164,17 @@ def flags() -> argparse.ArgumentParser:
     return parser
 
 
+def variable_of(flag: str) -> str:
+    """Give what a flag is called in the environment."""
+    return "M1_" + flag.removeprefix("--").upper().replace("-", "_")
+
+
 def _from_environment(parser: argparse.ArgumentParser, environment: Mapping[str, str]) -> list[str]:
     """Give what the environment says as flags, which the real ones then override."""
     given: list[str] = []
     for action in parser._actions:
         flag = action.option_strings[-1]
-        value = environment.get("M1_" + flag.removeprefix("--").upper().replace("-", "_"))
+        value = environment.get(variable_of(flag))
         if value is None or action.dest == "help":
             continue
         if action.nargs != 0:
