@@ -107,6 +107,9 @@ def test_long_texts_are_left_out(on_engine: OnEngine) -> None:
         await engine.update("s", changes(*[{"id": str(n), "t": text} for n, text in named]))
         assert (await counted(engine, Texts("t", "", 9)))[1] == [(just, 1)]
         assert (await counted(engine, Texts("t", "\u00e9", 9)))[1] == [(just, 1)]
+        assert (await counted(engine, Texts("t", just, 9)))[1] == [(just, 1)]
+        for no_beginning in (longer, "." * 100_000):
+            assert await counted(engine, Texts("t", no_beginning, 9)) == (4, [])
 
     on_engine(story)
 

@@ -73,7 +73,9 @@ def test_now_is_the_moment_of_the_call(server: Server, people: str) -> None:
         ({"path": "a", "low": "1", "high": "NOW+1MOON", "buckets": "3"}, "high: "),
         ({"path": "a", "low": "1", "high": "2", "buckets": "0"}, "buckets: must be at least 1"),
         ({"path": "a", "low": "1", "high": "2", "buckets": "1001"}, "buckets: at most 1000"),
+        ({"path": "a", "low": "-1e308", "high": "1e308", "buckets": "2"}, "high: it is too far"),
         ({"rows": "-1"}, "rows: must be at least 0"),
+        ({"rows": "10001"}, "rows: at most 10000"),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_name(

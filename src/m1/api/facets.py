@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from m1.answers import FacetCount, FacetCounts
 from m1.api.endpoint import Call, Natural, Positive, endpoint
 from m1.api.plans import plan_of
@@ -11,6 +13,8 @@ from m1.query import read_moment
 from m1.query.facets import Facets, Paths, Stretches, Texts
 
 _MOST_BUCKETS = 1_000
+_MOST_ROWS = 10_000
+"""An answer is written in one piece, for which all others wait."""
 
 
 class FacetApi:
@@ -42,7 +46,7 @@ class FacetApi:
 
         Without `path`: the paths with a value at or below them, in order. With `path`: its
         values by falling count, numbers as texts; those of 256 characters and more are left
-        out. Of both, `rows` at most that begin with `prefix`.
+        out. Of both, `rows` (10000 at most) that begin with `prefix`.
 
         With `low`, `high` and `buckets`: how many items have a number or a date at `path`, in
         so many stretches of one width from `low` to below `high`. Both are numbers, dates or
@@ -52,6 +56,8 @@ class FacetApi:
         n of them have the value. Not in MinusOneDB.
         """
         found = call.catalog.store(store)
+        if rows > _MOST_ROWS:
+            raise BadRequest(f"rows: at most {_MOST_ROWS} are possible")
         plan = await plan_of(q, call.now)
         asked = _facets(path, prefix, rows, _edges(low, high, buckets, call.now))
         counts = await self._engine.count(found.uid, plan, asked)
@@ -73,6 +79,8 @@ def _edges(
     if not first < last:
         raise BadRequest("high: it must be greater than low")
     width = (last - first) / buckets
+    if not math.isfinite(width):
+        raise BadRequest("high: it is too far from low")
     return (*(first + width * place for place in range(buckets)), last)
 
 

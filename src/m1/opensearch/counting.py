@@ -70,6 +70,8 @@ class Counting:
     # --- texts ---
 
     async def _texts(self, facets: Texts) -> Counts:
+        if len(facets.prefix) > LONGEST:  # an expression of that length would be refused
+            return Counts((await self._search({}))[0], [])
         field = f"s.{field_of(facets.path)}"
         most = min(facets.most, _OF_EACH_SHARD)
         terms: dict[str, Any] = {
