@@ -103,6 +103,27 @@ def test_init_from_elsewhere_needs_the_secret(tmp_path_factory: pytest.TempPathF
         assert reply.status == 204
 
 
+FROM_PAGES = [
+    {"Origin": "https://other.example"},
+    {"Origin": "null"},
+    {"Host": "other.example:8100"},
+    {"Host": "127.0.0.1.other.example"},
+    {"Host": "[::1"},
+]
+"""What a browser on this machine sends for a page of others, or one whose name leads here."""
+
+
+def test_a_page_that_a_browser_here_shows_is_not_this_machine(tmp_path: Path) -> None:
+    form: dict[str, Any] = {"username": "root", "password": "password"}
+    with serving(tmp_path, "--local-metrics") as server:
+        for headers in FROM_PAGES:
+            assert "127.0.0.1" in refused(server.call("init", headers=headers, **form), 403)
+            refused(server.call("metrics", headers=headers), 401)
+        assert server.call("init").text == "false"
+        assert server.call("metrics", headers={"Host": "localhost:8100"}).status == 200
+        assert server.call("init", headers={"Host": "[::1]:8100"}, **form).status == 204
+
+
 # --- settings ---
 
 

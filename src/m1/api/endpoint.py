@@ -63,7 +63,8 @@ class Call:
     """What an endpoint may know of a call besides its parameters; `now` in epoch ms.
 
     `catalog` is that of the moment when the call came: one call sees one configuration.
-    `caller` is None where the endpoint needs no token.
+    `caller` is None where the endpoint needs no token, `is_local` True where a program on this
+    machine calls.
     """
 
     catalog: Catalog
@@ -71,6 +72,7 @@ class Call:
     now: int
     token: str | None = None
     caller: Caller | None = None
+    is_local: bool = False
 
     def guarded(self, step: Step) -> Step:
         """Give a step that raises Unauthorized once the caller has lost the token or a right.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import ipaddress
 import re
 from collections.abc import Callable, Iterable, Iterator
 
@@ -61,19 +60,19 @@ class SystemApi:
         Only from this machine, unless the server was started with an init secret, which
         must then be given as `secret`. `bucket` is taken for compatibility and not used.
         """
-        self._check_may_init(call.address, secret)
+        self._check_may_init(call, secret)
         _check_uninitialized(call.catalog)
         check_user_name(username)
         user = await self._services.passwords.new_user(call.catalog, password, KNOWN_RIGHTS)
         await self._catalog.change(lambda catalog: with_first_user(catalog, username, user))
 
-    def _check_may_init(self, address: str, secret: str | None) -> None:
+    def _check_may_init(self, call: Call, secret: str | None) -> None:
         wanted = self._services.init_secret
         if wanted is None:
-            if not ipaddress.ip_address(address).is_loopback:
+            if not call.is_local:
                 raise Forbidden(
-                    "/init is possible from this machine alone, or with the secret of "
-                    "--init-secret-file"
+                    "/init is possible from this machine alone, by its address as in "
+                    "http://127.0.0.1:8100, or with the secret of --init-secret-file"
                 )
         elif not hmac.compare_digest((secret or "").encode(), wanted.encode()):
             raise Forbidden("secret: the init secret of this server is needed")

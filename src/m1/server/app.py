@@ -30,8 +30,8 @@ from m1.server.cors import allow_origin
 from m1.server.exchange import NO_CONTENT, ClientGone, Exchange, error_body
 from m1.server.forms import read_form, sent_unencoded
 from m1.server.pages import Pages
-from m1.server.peers import Peers
-from m1.server.settings import Settings, is_loopback
+from m1.server.peers import Peers, is_local
+from m1.server.settings import Settings
 from m1.server.stream import COUNT_HEADER, NDJSON, as_json, as_lines, json_of, lines_of
 
 TOKEN_HEADER = "m1-auth-token"
@@ -93,9 +93,10 @@ class App:
         endpoint, method = verbs[exchange.method]
         address, now = self._peers.address_of(exchange), time.time_ns() // 1_000_000
         token, caller = exchange.header(TOKEN_HEADER), None
-        if endpoint.rights is not None and not self._is_let_in(endpoint, address):
+        local = is_local(exchange, address)
+        if endpoint.rights is not None and not (local and self._is_open(endpoint)):
             caller = caller_of(catalog, token, address, now)
-        call = Call(catalog, address, now, token, caller)
+        call = Call(catalog, address, now, token, caller, local)
         exchange.about = {"user": caller and caller.user, "address": address}
         with audited(endpoint, call, exchange.id) as entry:
             if caller is not None and endpoint.rights:
@@ -107,9 +108,9 @@ class App:
                 answer = await method(call, **entry.parameters)
         return await _write(answer, endpoint, exchange)
 
-    def _is_let_in(self, endpoint: Endpoint, address: str) -> bool:
-        """Tell whether a caller needs no token where others do."""
-        return endpoint.local and self._settings.local_metrics and is_loopback(address)
+    def _is_open(self, endpoint: Endpoint) -> bool:
+        """Tell whether callers on this machine need no token where others do."""
+        return endpoint.local and self._settings.local_metrics
 
     def _patience(
         self, endpoint: Endpoint, exchange: Exchange

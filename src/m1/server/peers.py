@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 from m1.access import normal_address
 from m1.errors import BadRequest
@@ -41,6 +42,27 @@ class Peers:
     def _trusted(self, address: str) -> bool:
         parsed = ipaddress.ip_address(address)
         return any(parsed in network for network in self._proxies)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach an address to listen on."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def is_local(exchange: Exchange, address: str) -> bool:
+    """Tell whether a program on this machine calls, and no page that a browser here shows.
+
+    Any page can send a form to this machine, but not without its Origin; and any name can lead
+    here, but then the Host is that name.
+    """
+    try:
+        host = urlsplit(f"//{exchange.header('host') or 'localhost'}").hostname or ""
+    except ValueError:
+        return False
+    return is_loopback(address) and is_loopback(host) and exchange.header("origin") is None
 
 
 def _address_in(hop: str) -> str:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from m1.errors import StartError
 from m1.server.limits import Limits
-from m1.server.peers import Network
+from m1.server.peers import Network, is_loopback
 
 DEFAULT_PORT = 8100
 _PREFIX = re.compile(r"[a-z][a-z0-9_]{0,31}")
@@ -256,11 +256,3 @@ def _check(settings: Settings) -> None:
     ):
         if file is not None and not os.access(file, os.R_OK):
             raise StartError(f"{flag} {file}: there is no such file, or it cannot be read")
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether only this machine can reach an address to listen on."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
