@@ -20,6 +20,7 @@ from m1.wire import check_token, count_of, server_url
 _CONNECT_SECONDS = 10
 _MOST_OF_A_REFUSAL = 64 * 1024
 _READ_BYTES = 64 * 1024
+_MOST_OF_A_WHOLE = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,15 @@ class Answer:
     body: Iterator[bytes]
 
     def whole(self) -> bytes:
-        """Read all of the body; raises NoConnection where it breaks off."""
-        return b"".join(self.body)
+        """Read all of the body; raises NoConnection where it breaks off, or has no end."""
+        pieces: list[bytes] = []
+        size = 0
+        for piece in self.body:
+            pieces.append(piece)
+            size += len(piece)
+            if size > _MOST_OF_A_WHOLE:
+                raise NoConnection(f"the answer is longer than {_MOST_OF_A_WHOLE >> 20} MiB")
+        return b"".join(pieces)
 
 
 def call(

@@ -19,6 +19,7 @@ from m1.caller import Answer, call
 from m1.environments import Environment, Environments
 from m1.errors import Failure, M1Error, Misuse, Unauthorized
 from m1.pretty import Pretty, visible
+from m1.wire import token_of
 
 USAGE = """\
 m1 <environment> <endpoint> [-parameter value ...]   call an endpoint
@@ -55,7 +56,7 @@ def main() -> int:
         print(f"m1: {error.status} {visible(error.message)}", file=sys.stderr)
         return 1
     except Failure as error:
-        print(f"m1: {error}", file=sys.stderr)
+        print(f"m1: {visible(str(error))}", file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:  # who read our output has seen enough
         _give_up_output()
@@ -180,7 +181,7 @@ def _auth(arguments: Sequence[str]) -> None:
 
         parameters["password"] = getpass.getpass(f"password of {parameters['username']}: ")
     answer = call(replace(environment, token=""), "auth", parameters)
-    environments.save(name, environment.url, answer.whole().decode())
+    environments.save(name, environment.url, token_of(answer.whole(), environment.url))
     print(f"m1: logged in to {name} as {parameters['username']}", file=sys.stderr)
 
 

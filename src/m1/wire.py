@@ -7,6 +7,7 @@ from urllib.parse import SplitResult, urlsplit
 from m1.errors import Misuse, NoConnection
 
 _COUNT_DIGITS = 18
+_TOKEN_CHARACTERS = 4_096
 
 
 def server_url(address: str) -> SplitResult:
@@ -25,6 +26,14 @@ def check_token(token: str) -> None:
     """Raise Misuse for what cannot be a token, so that no header is made of it."""
     if not token.isascii() or not token.isprintable():
         raise Misuse("the token has characters that no token has: log in again")
+
+
+def token_of(said: bytes, address: str) -> str:
+    """Read the answer of a login; raises NoConnection for what no server of ours says."""
+    token = said.decode(errors="replace")
+    if not (0 < len(token) <= _TOKEN_CHARACTERS and token.isascii() and token.isprintable()):
+        raise not_ours(address, "what it gave is no token")
+    return token
 
 
 def count_of(said: str, address: str) -> int:

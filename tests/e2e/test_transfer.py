@@ -319,6 +319,22 @@ def test_an_import_that_is_told_a_wrong_place_to_go_on_is_found_out(
     assert count(stash) < MANY
 
 
+@pytest.mark.parametrize("ending", [".m1-import.new", ".rejected"])
+@pytest.mark.parametrize("is_there", [True, False])
+def test_an_import_follows_no_link(m1: M1, tmp_path: Path, ending: str, is_there: bool) -> None:
+    """Where others may write into the folder of the input, too."""
+    file, others = tmp_path / "a.ndjson", tmp_path / "others"
+    file.write_text("\n".join([*TRICKY, *BAD]))
+    if is_there:
+        others.write_text("theirs")
+    file.with_name(f"{file.name}{ending}").symlink_to(others)
+    one_line(
+        m1("import", "e", "-store", "stash", "-file", str(file)), 2 if ending == ".rejected" else 1
+    )
+    assert not is_there or others.read_text() == "theirs"
+    assert others.exists() == is_there
+
+
 def test_the_note_of_an_import_counts_for_its_file_and_store_alone(
     stash: Server, m1: M1, tmp_path: Path
 ) -> None:

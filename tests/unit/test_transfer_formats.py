@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,13 +18,14 @@ from m1.transfer.formats import FORMATS, named, read, written
 from m1.transfer.lines import MAX_BYTES, Broken, lines_of
 from m1.transfer.packing import ENDINGS, packed, unpacked
 
+MIB = 2**20
 _TEXTS = (
     st.text(st.characters(exclude_categories=["Cs"]))
     | st.text('"\\{}[],:; \n\r\t=+-@ab1é€😀\x00\u2028')
     | st.sampled_from(["1", "-1", "1.0", "true", "null", "[]", "{}", '"', "NaN", "1e5", "01", "1 "])
 )
 _NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
-_KEYS = st.text('ab1é "\\,;\n\r', min_size=1, max_size=3)
+_KEYS = st.text('ab1é= "\\,;\n\r', min_size=1, max_size=3)
 _VALUES: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | _NUMBERS | _TEXTS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_KEYS, inner, max_size=3),
@@ -71,6 +74,15 @@ def test_a_cell_says_what_it_is() -> None:
     )
 
 
+def test_no_name_of_a_column_is_a_formula() -> None:
+    item = b'{"=cmd":{"a":1},"@x":2,"a=":3,"\\t=":4,"\\"q\\"":5}'
+    table = b"".join(written(iter([item]), "csv", Path())).decode()
+    assert table.startswith('"""=cmd.a""","""@x""",a=,"""\\t=""","""\\""q\\"""""\r\n')
+    assert [json.loads(line.text) for line in read(iter([table.encode()]), "csv")] == [
+        json.loads(item)
+    ]
+
+
 def test_a_table_of_others_is_read_with_a_byte_order_mark_and_any_line_end() -> None:
     table = b"\xef\xbb\xbfsession.id,zip,n\ns1,01234,1.50\r\ns2,,\n"
     assert [line.text for line in read(iter([table]), "csv")] == [
@@ -94,6 +106,19 @@ def test_a_line_without_end_is_broken_before_memory_is() -> None:
     chunk = b"x" * 1024 * 1024
     with pytest.raises(Broken, match="line 2 is longer than 64 MiB"):
         list(lines_of([b"a\n", *[chunk] * (MAX_BYTES // len(chunk) + 1)]))
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("filling", [b" ", b"x"])
+def test_what_was_packed_to_burst_takes_no_memory(ending: str, filling: bytes) -> None:
+    bomb = b"".join(packed(iter([filling * MIB] * 200), ending))
+    tracemalloc.start()
+    try:
+        with contextlib.suppress(Broken):
+            list(read(unpacked(pieces(bomb, 256 * 1024)), ""))
+        assert tracemalloc.get_traced_memory()[1] < 190 * MIB
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("ending", ENDINGS)

@@ -24,7 +24,7 @@ def copy_store(source: Place, target: Place, shape: Mapping[str, str], live: Liv
     Raises the servers' own errors, and Failure where the copy is not the same.
     """
     there = source.shape()
-    of_it = {name: str(there[name]) for name in ("key", "shards", "replicas")}
+    of_it = {"key": there.key, "shards": str(there.shards), "replicas": str(there.replicas)}
     target.call("session/add", {"store": target.store, **of_it, **shape}).whole()
     try:
         copied = _copy(source, target, live)
@@ -89,10 +89,16 @@ class _Sum:
 
 
 def comparable(item: bytes) -> bytes:
-    """Give what of an item must be the same, each number as it is written."""
-    read = json.loads(item, parse_int=_exactly, parse_float=_exactly)
-    read["_m1"].get("session", {}).pop("lastUpdated", None)
-    return json.dumps(read, sort_keys=True).encode()
+    """Give what of an item must be the same, each number as it is written.
+
+    Raises Failure for what no server of ours sends.
+    """
+    try:
+        read = json.loads(item, parse_int=_exactly, parse_float=_exactly)
+        read["_m1"].get("session", {}).pop("lastUpdated", None)
+        return json.dumps(read, sort_keys=True).encode()
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        raise Failure(f"{item[:60]!r} is no item of a server of ours") from None
 
 
 def _exactly(number: str) -> dict[str, str]:

@@ -15,6 +15,8 @@ from m1.transfer.packing import ENDINGS
 
 _BY_ENDING = {".ndjson": "ndjson", ".jsonl": "ndjson", ".json": "json", ".csv": "csv"}
 FORMATS = tuple(dict.fromkeys(_BY_ENDING.values()))
+_HEAD_BYTES = 256 * 1024
+"""Where so much begins with nothing but spaces, there is no array behind them."""
 _SPACE = re.compile(r"[ \t\r\n]*")
 _raw_decode = json.JSONDecoder(parse_int=str, parse_float=str).raw_decode
 
@@ -29,7 +31,7 @@ def named(name: str) -> tuple[str, str]:
 def read(chunks: Iterator[bytes], form: str) -> Iterator[Line]:
     """Read items of a format; without one, that of the first character. Raises Broken."""
     head = b""
-    while not head.strip() and (chunk := next(chunks, b"")):
+    while len(head) < _HEAD_BYTES and not head.strip() and (chunk := next(chunks, b"")):
         head += chunk
     head = head.removeprefix(codecs.BOM_UTF8)
     form = form or ("json" if head.lstrip().startswith(b"[") else "ndjson")

@@ -57,7 +57,7 @@ def import_items(
 def _key(target: Place, live: Live) -> str:
     """Give the key of a store; "" where who imports may not see it."""
     try:
-        return str(target.shape()["key"])
+        return target.shape().key
     except Forbidden:
         live.tell("m1: without the right get the key is not known: one update at a time is sent")
         return ""

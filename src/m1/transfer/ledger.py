@@ -15,7 +15,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import IO, Any
 
 from m1.errors import Misuse
 from m1.pretty import visible
@@ -36,14 +36,15 @@ class Rejected:
 
     def begin(self) -> None:
         """Begin without any; raises Misuse where another import left some."""
-        if self.file.exists():
+        if os.path.lexists(self.file):
             raise Misuse(f"{self.file} is there from an earlier import: move it or remove it first")
 
     def go_on(self, count: int, size: int) -> None:
         """Go on behind the first `count`, which are `size` bytes: later ones come again."""
         try:
-            self.size = min(size, self.file.stat().st_size)
-            os.truncate(self.file, self.size)
+            with self._opened() as file:
+                self.size = min(size, os.fstat(file.fileno()).st_size)
+                file.truncate(self.size)
         except FileNotFoundError:
             self.size = 0
         except OSError as error:
@@ -56,12 +57,17 @@ class Rejected:
             return
         text = b"".join(map(_row, refusals))
         try:
-            with self.file.open("ab") as file:
+            with self._opened(os.O_CREAT) as file:
                 file.write(text)
         except OSError as error:
             raise cannot("written", self.file, error) from None
         self.count += len(refusals)
         self.size += len(text)
+
+    def _opened(self, flags: int = 0) -> IO[bytes]:
+        """Open it to write at its end; a link, which leads to a file of others, is an error."""
+        how = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | flags
+        return open(os.open(self.file, how, 0o600), "ab")
 
 
 def _row(refusal: Refusal) -> bytes:
@@ -99,7 +105,8 @@ class Ledger:
         known = {**self._about, **so_far, "refused_bytes": self._rejected.size}
         new = self._file.with_name(f"{self._file.name}.new")
         try:
-            with new.open("w") as file:
+            new.unlink(missing_ok=True)  # of an import that was killed; or a link of somebody else
+            with new.open("x") as file:
                 json.dump(known, file)
                 file.flush()
                 os.fsync(file.fileno())

@@ -13,6 +13,8 @@ from m1.transfer.lines import Broken
 
 _GZIP = zlib.MAX_WBITS + 16
 _GZIP_LEVEL = 6
+_SMALL_BYTES = 128
+"""A byte of zstd may stand for 32 KiB, one of gzip for 1 KiB."""
 
 
 class _Unpacking(Protocol):
@@ -60,7 +62,7 @@ def unpacked(chunks: Iterator[bytes]) -> Iterator[bytes]:
 def _unpacked(chunks: Iterable[bytes], new: Callable[[], _Unpacking]) -> Iterator[bytes]:
     """Unpack one stream after another, as files joined by cat have them."""
     stream = new()
-    for packed in chunks:
+    for packed in _small(chunks):
         left = packed
         while left:
             stream = new() if stream.eof else stream
@@ -73,6 +75,13 @@ def _unpacked(chunks: Iterable[bytes], new: Callable[[], _Unpacking]) -> Iterato
             left = stream.unused_data
     if not stream.eof:
         raise Broken("what is packed ends in the middle: it was cut off")
+
+
+def _small(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Cut bytes so small that none unpacks to more than memory has room for."""
+    for chunk in chunks:
+        for at in range(0, len(chunk), _SMALL_BYTES):
+            yield chunk[at : at + _SMALL_BYTES]
 
 
 def packed(chunks: Iterator[bytes], ending: str) -> Iterator[bytes]:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+import msgspec
 
 from m1.advice import advised
+from m1.answers import StoreInfo
 from m1.caller import Answer, call
 from m1.environments import Environment
 from m1.errors import Conflict, Forbidden, M1Error, NoConnection, NotFound
 from m1.transfer.lines import lines_of
+from m1.wire import not_ours
 
 _ALL = str(2**62)
 _NDJSON = "application/x-ndjson"
 _SILENCE_SECONDS = 600.0
+_stores = msgspec.json.Decoder(list[StoreInfo]).decode
 
 
 class Place(NamedTuple):
@@ -49,11 +53,16 @@ class Place(NamedTuple):
         answer = self.call("session/query", given, _NDJSON)
         return answer.count, self._all_of(answer)
 
-    def shape(self) -> dict[str, Any]:
+    def shape(self) -> StoreInfo:
         """Give its name, key, shards and replicas; raises NotFound."""
-        for store in json.loads(self.call("session/list", {}).whole()):
-            if store["name"] == self.store:
-                return dict(store)
+        said = self.call("session/list", {}).whole()
+        try:
+            stores = _stores(said)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise not_ours(self.environment.url, f"its list of stores: {error}") from None
+        for store in stores:
+            if store.name == self.store:
+                return store
         raise self._with_a_way_on(NotFound(f"there is no store {self.store}"))
 
     def _with_a_way_on(self, error: M1Error) -> M1Error:

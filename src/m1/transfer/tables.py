@@ -6,7 +6,8 @@
 A cell that reads as JSON is that: a number, true, false, null, a list, {}, a text in quotes.
 An empty cell is nothing at all, and any other is a text as it stands. So a text that would
 be read as something else is written in quotes, and so is one that a spreadsheet would take
-for a formula. Line ends within texts are escapes, so a row is one line.
+for a formula, be it in a cell or as the name of a column. Line ends within texts are escapes,
+so a row is one line.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def read(chunks: Iterator[bytes]) -> Iterator[Line]:
         return
     if not header or len(set(header)) < len(header):
         raise Broken("the first line of a table names its columns, each once")
-    columns = [name.split(".") for name in header]
+    columns = [_path(name).split(".") for name in header]
     while True:
         begin = rows.line_num + 1
         feed.taken.clear()
@@ -147,7 +148,7 @@ def written(lines: Iterator[bytes], folder: Path) -> Iterator[bytes]:
             return
         page = io.StringIO(newline="")
         writer = csv.writer(page)
-        writer.writerow(columns)
+        writer.writerow(map(_name, columns))
         kept.seek(0)
         for line in kept:
             yield page.getvalue().encode()
@@ -168,9 +169,12 @@ def _kept(lines: Iterable[bytes], kept: IO[bytes]) -> list[str]:
 
 
 def _cells(item: bytes) -> dict[str, str]:
-    """Give the cells of an item by their columns."""
+    """Give the cells of an item by their columns; raises Failure for what is no item."""
     cells: dict[str, str] = {}
-    _add(cells, "", _members(item))
+    try:
+        _add(cells, "", _members(item))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Failure(f"{item[:60]!r} is no item") from None
     return cells
 
 
@@ -195,3 +199,18 @@ def _cell(text: str) -> str:
     if not text or text[0] in _FORMULA_BEGINS or _CONTROL.search(text) or _value(text) is not text:
         return _encode(text).decode()
     return text
+
+
+def _name(path: str) -> str:
+    """Write the name of a column as it is, or in quotes where it would be read as a formula."""
+    if path[:1] in _FORMULA_BEGINS or path[:1] == '"' or _CONTROL.search(path):
+        return _encode(path).decode()
+    return path
+
+
+def _path(name: str) -> str:
+    """Read the name of a column; in a table of others a quote may be a part of it."""
+    try:
+        return _text(name) if name[:1] == '"' else name
+    except (msgspec.DecodeError, UnicodeEncodeError):
+        return name
