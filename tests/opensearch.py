@@ -24,6 +24,7 @@ from uuid import uuid4
 
 VERSION = "2.19.4"
 START_SECONDS = 120
+_TELLING = ("/_cat/nodes?format=json", "/_cat/shards?format=json", "/_cluster/allocation/explain")
 OPTIONS = "-Xms1g -Xmx1g"
 SOON = "-Xms512m -Xmx512m -XX:TieredStopAtLevel=1"
 """Options for nodes that live some minutes: half the work, most of which is compiling, saved."""
@@ -199,7 +200,20 @@ class Cluster:
             if all(node.ended for node in self.nodes):
                 raise RuntimeError(f"OpenSearch ended: {self.nodes[0].said()}")
             time.sleep(0.1)
-        raise TimeoutError(f"no {count} nodes in {START_SECONDS} s: {self.nodes[0].said()}")
+        raise TimeoutError(f"not {count} nodes, {status}, in {START_SECONDS} s: {self.told()}")
+
+    def told(self) -> str:
+        """Tell how each node sees the cluster, why a shard has no node, and what nodes printed."""
+        said = []
+        for node in self.nodes:
+            for asked in _TELLING:
+                try:
+                    answer = json.dumps(call(node.url, "GET", asked))
+                except OSError as error:
+                    answer = str(error)
+                said.append(f"{node.name} {asked}: {answer}")
+            said.append(node.said())
+        return "\n".join(said)
 
     def stop(self) -> None:
         """End all nodes."""

@@ -13,9 +13,10 @@ import pytest
 from pyroaring import BitMap
 
 from m1.embedded.build import Job, Rows, Source, build
-from m1.embedded.disk import Disk, Row
-from m1.embedded.disk import Space as Place
+from m1.embedded.disk import Disk
 from m1.embedded.index import Index, View, bury_again
+from m1.embedded.layout import Row
+from m1.embedded.layout import Space as Place
 from m1.embedded.order import arrange
 from m1.embedded.part import Part
 from m1.embedded.search import find

@@ -25,7 +25,7 @@ from pyroaring import BitMap
 
 from m1.embedded.bitmaps import Docids, bitmap_of, docids_of
 from m1.embedded.columns import Pairs, Values
-from m1.embedded.disk import Reader
+from m1.embedded.reader import Reader
 from m1.embedded.sections import SectionWriter
 from m1.embedded.segment import (
     Directory,

@@ -15,7 +15,8 @@ from pathlib import Path
 from pyroaring import BitMap
 
 from m1.embedded.copies import Copy, Line, Original, in_batches
-from m1.embedded.disk import (
+from m1.embedded.disk import lock
+from m1.embedded.layout import (
     FILE,
     INDEX,
     REPAIRED,
@@ -23,7 +24,6 @@ from m1.embedded.disk import (
     Space,
     catalog_is_intact,
     is_intact,
-    lock,
 )
 from m1.embedded.manifest import load, sync_directory
 from m1.embedded.segment import Segment

@@ -1,6 +1,6 @@
 """Copying what the engine keeps: backups of a running server, and bringing them back.
 
-A backup is a file in the format of the data itself (`disk`), with one more table:
+A backup is a file in the format of the data itself (`layout`), with one more table:
 
     backup   rows, sha256    how many rows there are, and a hash over all of them in order
 
@@ -17,7 +17,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from m1.embedded.disk import (
+from m1.embedded.disk import lock
+from m1.embedded.layout import (
     FILE,
     INDEX,
     SIDES,
@@ -25,7 +26,6 @@ from m1.embedded.disk import (
     connect,
     is_empty,
     is_intact,
-    lock,
     make_tables,
     not_ours,
 )

@@ -1,15 +1,4 @@
-"""What the embedded engine keeps on disk: one SQLite file, and the lock beside it.
-
-    catalog          the one saved catalog and its version
-    spaces           number, uid; NULL for a space that was removed
-    items_<number>   seq, id, body, crc: one row a change, `body` NULL where it removed
-
-Rows are only ever added and, once nobody can ask for them, deleted; never rewritten. So
-the row of the highest seq is what an id's item is, a removed item is a row without a
-body, and whoever knows a seq reads the same bytes for as long as the row is there.
-
-Every row carries a checksum over all it says: SQLite alone returns flipped bits as data.
-"""
+"""What the embedded engine keeps on disk: one SQLite file (`layout`), and the lock beside it."""
 
 from __future__ import annotations
 
@@ -20,65 +9,34 @@ import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import lru_cache
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO
 
 from m1.embedded import room
 from m1.embedded.checkpoints import PAGE, Checkpoints, DiskFull, is_full
+from m1.embedded.layout import (
+    FILE,
+    INDEX,
+    LOG,
+    REPAIRED,
+    SIDES,
+    Row,
+    Space,
+    catalog_is_intact,
+    checksum,
+    connect,
+    is_empty,
+    is_new,
+    make_tables,
+)
+from m1.embedded.reader import Reader
 from m1.embedded.wal import damage_in
 from m1.engine import Saved
 from m1.errors import DamagedData, StartError
 
-FORMAT = 1
-"""The version of the layout above, kept in the file's `user_version`."""
-
-_APPLICATION_ID = 0x6D31_5353  # "m1SS", shown by file(1) and checked before anything is written
-FILE = "items.db"
 _LOCK = "lock"
-LOG = "-wal"
-SIDES = (LOG, "-shm")
-"""What the files that SQLite keeps beside it are called after it."""
-INDEX = "index"
-"""The folder of all that is made from the rows; it also says that there were any."""
-REPAIRED = "items.db.repaired"
-"""A file that `m1 repair` made and did not come to put in its place."""
-_READ_AT_ONCE = 250
-_JOINED = 10
-_LAST_SEQ = 2**63 - 1
 _WRITTEN_AT_ONCE = 64
-_STATEMENTS_KEPT = 512
-"""Compiled statements: one for each number of rows up to 64, for a few spaces."""
 _Values = tuple[int | str | bytes | None, ...]
-
-
-class Row(NamedTuple):
-    """One change of one id; without a body the item was removed."""
-
-    seq: int
-    id: str
-    body: bytes | None
-
-
-def checksum(seq: int, id: str, body: bytes | None) -> int:
-    """Give the checksum over all that a row says."""
-    head = f"{seq} {len(id)} {id} {body is None}".encode()
-    return zlib.crc32(body or b"", zlib.crc32(head))
-
-
-def is_intact(seq: int, id: str, body: bytes | None, crc: int) -> bool:
-    """Tell whether a row is what was written; damage may have changed even the types."""
-    try:
-        return checksum(seq, id, body) == crc
-    except TypeError:
-        return False
-
-
-class Space(NamedTuple):
-    """A space as the disk knows it."""
-
-    number: int
-    uid: str
 
 
 class Disk:
@@ -119,10 +77,10 @@ class Disk:
             raise self._damaged("all that was in it is gone")
         try:
             connection = connect(self.file)
-            is_new = _is_new(connection, self.file)
+            nothing_there = is_new(connection, self.file)
             _set_durable(connection)
             self._begin_log_anew(connection)
-            if is_new:
+            if nothing_there:
                 with _transaction(connection):
                     make_tables(connection)
             (self.file.parent / INDEX).mkdir(mode=0o700, exist_ok=True)
@@ -328,51 +286,6 @@ class Disk:
         self._lock.close()
 
 
-class Reader:
-    """A connection that reads bodies by seq; for one thread at a time."""
-
-    def __init__(self, file: Path) -> None:
-        self._connection = connect(file)
-
-    def bodies(self, number: int, seqs: Sequence[int]) -> list[bytes]:
-        """Give the bodies of rows, in the order asked.
-
-        Raises OSError where one is not there or is not what was written.
-        """
-        bodies: list[bytes] = []
-        for begin in range(0, len(seqs), _JOINED):
-            some = seqs[begin : begin + _JOINED]
-            found = self._connection.execute(_joined(number, len(some)), some).fetchone()
-            if found is None:
-                raise OSError(f"rows of items_{number} are missing")
-            for seq, id, body, crc in zip(some, found[::3], found[1::3], found[2::3], strict=True):
-                if not is_intact(seq, id, body, crc):
-                    raise _not_intact(number, seq)
-                bodies.append(body)
-        return bodies
-
-    def rows(self, number: int, after: int, upto: int = _LAST_SEQ) -> Iterator[Row]:
-        """Yield the rows after one seq and up to another, ascending; some at a time.
-
-        So what is written meanwhile does not wait in the log for us. Raises OSError where
-        one is not what was written.
-        """
-        while some := self._connection.execute(
-            f"SELECT seq, id, body, crc FROM items_{number} WHERE seq > ? AND seq <= ?"
-            " ORDER BY seq LIMIT ?",
-            (after, upto, _READ_AT_ONCE),
-        ).fetchall():
-            for seq, id, body, crc in some:
-                if not is_intact(seq, id, body, crc):
-                    raise _not_intact(number, seq)
-                yield Row(seq, id, body)
-            after = some[-1][0]
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._connection.close()
-
-
 def _room_in(directory: Path) -> room.Room:
     try:
         return room.Room(directory)
@@ -406,68 +319,6 @@ def lock(directory: Path) -> IO[bytes]:
     return handle
 
 
-def connect(file: Path, *, read_only: bool = False) -> sqlite3.Connection:
-    """Open a file; statements are transactions of their own unless one is begun."""
-    connection = sqlite3.connect(
-        f"{file.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}",
-        uri=True,
-        isolation_level=None,
-        check_same_thread=False,
-        timeout=30,
-        cached_statements=_STATEMENTS_KEPT,
-    )
-    connection.execute("PRAGMA mmap_size = 0")
-    return connection
-
-
-@lru_cache(maxsize=_STATEMENTS_KEPT)
-def _joined(number: int, count: int) -> str:
-    """Give a statement that finds so many rows by their seqs, as one row.
-
-    Between two rows the thread would give up the interpreter, and wait to get it back.
-    """
-    numbers = range(count)
-    columns = ", ".join(f"r{n}.id, r{n}.body, r{n}.crc" for n in numbers)
-    tables = ", ".join(f"items_{number} r{n}" for n in numbers)
-    return f"SELECT {columns} FROM {tables} WHERE {' AND '.join(f'r{n}.seq = ?' for n in numbers)}"
-
-
-def catalog_is_intact(version: int, document: object, crc: int) -> bool:
-    """Tell whether a catalog is what was written; damage may have changed even its type."""
-    return isinstance(document, bytes) and zlib.crc32(document, version) == crc
-
-
-def _not_intact(number: int, seq: int) -> OSError:
-    return OSError(f"row {seq} of items_{number} fails its checksum")
-
-
-def not_ours(connection: sqlite3.Connection, file: Path) -> str | None:
-    """Tell why a file that is not empty cannot be used, None where it can."""
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if application != _APPLICATION_ID:
-        return f"{file} is not a file of m1: choose another directory with --data"
-    if version != FORMAT:
-        return f"{file} has data format {version}, this version of m1 reads format {FORMAT}"
-    return None
-
-
-def is_empty(file: Path) -> bool:
-    """Tell whether SQLite takes a file for a new one: it overlooks a single byte."""
-    return not file.exists() or file.stat().st_size <= 1
-
-
-def _is_new(connection: sqlite3.Connection, file: Path) -> bool:
-    """Tell whether nothing is in a file; raises StartError where what is in it is not for us."""
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if not tables and connection.execute("PRAGMA application_id").fetchone() == (0,):
-        return True
-    reason = not_ours(connection, file)
-    if reason is not None:
-        raise StartError(reason)
-    return False
-
-
 def _set_durable(connection: sqlite3.Connection) -> None:
     """Ask for what a 204 promises.
 
@@ -479,24 +330,6 @@ def _set_durable(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA fullfsync = ON")  # macOS: a plain fsync stops at the drive's cache
     connection.execute("PRAGMA checkpoint_fullfsync = ON")
     connection.execute("PRAGMA temp_store = MEMORY")
-
-
-def make_tables(connection: sqlite3.Connection, number: int | None = None) -> None:
-    """Make the tables of an empty file; with a number, the one of a space."""
-    if number is not None:
-        connection.execute(
-            f"CREATE TABLE items_{number}"
-            " (seq INTEGER PRIMARY KEY, id TEXT NOT NULL, body BLOB, crc INTEGER NOT NULL)"
-        )
-        return
-    connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version = {FORMAT}")
-    connection.execute(
-        "CREATE TABLE catalog (only_one INTEGER PRIMARY KEY,"
-        " version INTEGER NOT NULL, document BLOB NOT NULL, crc INTEGER NOT NULL)"
-    )
-    connection.execute("CREATE TABLE spaces (number INTEGER PRIMARY KEY, uid TEXT UNIQUE)")
-    connection.execute("INSERT INTO catalog VALUES (1, 0, x'', ?)", (zlib.crc32(b""),))
 
 
 @contextmanager

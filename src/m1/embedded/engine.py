@@ -18,11 +18,12 @@ from pathlib import Path
 
 from m1.embedded import measures
 from m1.embedded.counting import counting
-from m1.embedded.disk import Disk, Reader
-from m1.embedded.disk import Space as Place
+from m1.embedded.disk import Disk
 from m1.embedded.index import FULL_CHANGES
+from m1.embedded.layout import Space as Place
 from m1.embedded.order import Found, arrange
 from m1.embedded.order import Place as Spot
+from m1.embedded.reader import Reader
 from m1.embedded.search import find, paths_of
 from m1.embedded.space import Space, catch_up
 from m1.embedded.upkeep import Turns, Upkeep, build_now, folder_of, forget_others, open_index

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from m1 import readings
-from m1.embedded.disk import LOG
+from m1.embedded.layout import LOG
 from m1.embedded.space import Space
 from m1.readings import Measure
 

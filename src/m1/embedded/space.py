@@ -15,10 +15,10 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
-from m1.embedded.disk import Row
-from m1.embedded.disk import Space as Place
 from m1.embedded.garbage import Garbage
 from m1.embedded.index import Index, Spot
+from m1.embedded.layout import Row
+from m1.embedded.layout import Space as Place
 from m1.engine import Change, Put
 from m1.longwork import Slices
 from m1.terms import Flat

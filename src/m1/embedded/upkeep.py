@@ -26,8 +26,8 @@ from pyroaring import BitMap
 
 from m1.embedded.build import Job, Rows, Source
 from m1.embedded.delta import Delta
-from m1.embedded.disk import INDEX
 from m1.embedded.index import FULL_BYTES, FULL_CHANGES, Index, bury_again
+from m1.embedded.layout import INDEX
 from m1.embedded.manifest import Listed, Manifest, load, save
 from m1.embedded.segment import Segment
 from m1.embedded.space import Space
