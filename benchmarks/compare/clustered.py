@@ -84,6 +84,8 @@ class Beside:
         counts = {side.ask(questions[:1], 60)[1] for side in sides}
         if len(counts) > 1:
             raise RuntimeError(f"the counts differ: {counts}")
+        for side in sides:
+            side.ask(questions, _QUESTION_SECONDS)  # to warm it
         mine, theirs = (
             median(side.ask(questions, _QUESTION_SECONDS)[0].median_ms for _ in range(ROUNDS))
             for side in sides

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from m1.embedded import disk
+from m1.embedded import disk, reader
 from m1.embedded.engine import EmbeddedEngine
 from m1.engine import Remove
 from m1.errors import DamagedData, M1Error
@@ -145,7 +145,7 @@ def test_a_flipped_bit_gives_the_same_answers_or_a_refusal(
 def test_without_the_checks_damage_is_taken_for_data(
     left: tuple[Path, Answers], rand: random.Random, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(disk, "is_intact", lambda *_: True)
+    monkeypatch.setattr(reader, "is_intact", lambda *_: True)
     monkeypatch.setattr(disk, "damage_in", lambda log: None)
     data, whole = left
     outcomes = (asked(data.parent / "copy") for _ in flips(data, rand, 10 * FLIPS))
