@@ -10,16 +10,16 @@ from urllib.parse import urlsplit
 from tests.e2e import curl
 from tests.serving import Reply, Server
 
-_SECONDS = 30.0
-
 
 class Plug:
     """One connection to a server."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, seconds: float = 30.0) -> None:
         url = urlsplit(server.url)
         self.begun = time.monotonic()
-        self.socket = socket.create_connection((url.hostname or "", url.port or 0), _SECONDS)
+        self._seconds = seconds
+        """How long it waits for each thing."""
+        self.socket = socket.create_connection((url.hostname or "", url.port or 0), seconds)
 
     def send(self, data: bytes) -> None:
         """Send bytes; where nobody takes them any more, that is as well."""
@@ -40,7 +40,7 @@ class Plug:
             except OSError:
                 pass
             break
-        self.socket.settimeout(_SECONDS)
+        self.socket.settimeout(self._seconds)
 
     def answer(self) -> Reply | None:
         """Read an answer; None where the connection ends without one."""
