@@ -1,8 +1,8 @@
 """How long the server's shortest answer takes, while others keep it busy.
 
 `python -m benchmarks.ping PORT` asks for `/ping` every 5 ms until its input ends, and
-prints how often (once at least), the median, what 99 and 99.9 of 100 stayed below, and the worst, in
-ms.
+prints how often (once at least), the median, what 99 and 99.9 of 100 stayed below, and the
+worst, in ms.
 """
 
 from __future__ import annotations

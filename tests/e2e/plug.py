@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import socket
 import time
+from typing import Self
 from urllib.parse import urlsplit
 
 from tests.e2e import curl
@@ -73,7 +74,7 @@ class Plug:
         """Leave."""
         self.socket.close()
 
-    def __enter__(self) -> Plug:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

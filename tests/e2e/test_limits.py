@@ -12,10 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.machine import processor_seconds
+from benchmarks.ping import pinging
+from m1.server.limits import LEAST_BYTES_A_SECOND, Limits
+from m1.server.settings import read_settings
 from tests.e2e.curl import header, session, upsert
 from tests.e2e.harm import remembering
 from tests.e2e.plug import Plug, head, refused
-from tests.e2e.test_stream import CUT, Reader
+from tests.e2e.slow import DEAF, slow_clients
+from tests.e2e.test_stream import CUT, Reader, sockets
 from tests.serving import Reply, Server, serving
 from tests.waiting import until
 
@@ -29,6 +34,8 @@ MIB = 2**20
 BODY = 64 * MIB
 MANY = 300
 FEW_FILES = 128
+NOISE = 250.0
+"""Milliseconds that others' work on the machine may cost; `make attack` shows the ratio."""
 LITTLE = 16 * MIB
 """So much more memory than a limit allows may be taken for what is over it."""
 
@@ -48,6 +55,16 @@ def plug(strict: Server) -> Iterator[Plug]:
     """A connection to it."""
     with Plug(strict) as plug:
         yield plug
+
+
+def test_the_limits_of_these_tests_are_but_shorter_than_those_that_are_shipped() -> None:
+    shipped = read_settings((), {})
+    assert shipped.limits == Limits(
+        connections=1_000, head=64 * 1024, receive_seconds=10.0, send_seconds=30.0, backlog=128
+    )
+    assert LEAST_BYTES_A_SECOND == 1_024
+    assert shipped.max_body == BODY
+    assert shipped.query_seconds == 30.0
 
 
 # --- time ---
@@ -128,6 +145,41 @@ def test_a_half_closed_connection_is_closed(plug: Plug) -> None:
     plug.socket.shutdown(socket.SHUT_WR)
     assert plug.is_closed()
     assert plug.seconds < 1
+
+
+def test_five_hundred_slow_connections_are_cut_in_time_and_hold_nobody_up(tmp_path: Path) -> None:
+    flags = ["--receive-seconds", f"{LIMIT}", "--send-seconds", f"{LIMIT}"]
+    with serving(tmp_path, *flags) as server, ExitStack() as stack:
+        server.add_stash()
+        for begin in range(0, 1_000, 500):
+            some = range(begin, begin + 500)
+            upsert(server, "stash", *(session(n, pad="p" * 8_000) for n in some))
+        with pinging(server.port) as alone:
+            time.sleep(1)  # so long it is measured
+        begun, used = time.monotonic(), processor_seconds(server.process.pid)
+        there = sockets(server)
+        crowd = [stack.enter_context(each) for each in slow_clients(server)]
+        assert len(crowd) == 500
+        with pinging(server.port) as beside:
+            end = time.monotonic() + MOST
+            while sockets(server) > there + 1:  # whoever pings
+                assert time.monotonic() < end, "some are not cut"
+                for each in crowd:
+                    each.trickle()
+                time.sleep(0.2)  # that is their pace
+        used = processor_seconds(server.process.pid) - used
+        print(f"{used:.2f} s of a processor", alone[0], beside[0])  # noqa: T201
+        assert used < (time.monotonic() - begun) / 2
+        assert beside[0].median < 2 * alone[0].median + NOISE / 20
+        assert beside[0].p99 < 2 * alone[0].p99 + NOISE
+        told = Counter((each.kind, each.status()) for each in crowd if each.kind != DEAF)
+    assert told == {
+        ("a slow head", 408): 90,
+        ("a slow body", 408): 90,
+        ("a body that stops", 408): 90,
+        ("silent", None): 90,
+        ("half-closed", None): 90,
+    }
 
 
 # --- bytes ---
