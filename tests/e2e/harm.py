@@ -36,8 +36,8 @@ def harmless(server: Server, seconds: float = SOON) -> Iterator[None]:
     assert cost <= seconds, f"it took the server {cost:.2f} s"
     assert took <= SOON_ANYHOW, f"it took {took:.2f} s"
     assert server.call("ping").text == "true"
-    assert stored(server) == before
-    assert "Traceback" not in server.logged()[logged:]
+    assert stored(server) == before, "some of it was stored"
+    assert "Traceback" not in server.logged()[logged:], "the log has a traceback"
 
 
 @contextlib.contextmanager
