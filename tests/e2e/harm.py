@@ -46,4 +46,5 @@ def remembering(server: Server, most: int) -> Iterator[None]:
     before = peak_bytes(server, reset=True)
     yield
     taken = peak_bytes(server) - before
+    print(f"took {taken / 2**20:.1f} MiB of {most / 2**20:.1f}")  # noqa: T201
     assert taken <= most, f"it took {taken / 2**20:.1f} MiB"

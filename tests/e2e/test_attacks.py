@@ -155,23 +155,22 @@ def test_a_body_just_within_the_limit_works_by_default(tmp_path: Path) -> None:
         assert len(whole) == 64 * MIB
         assert post(server, "session/update", whole).status == 204
         assert len(ids(server, store, rows=100)) == 64
-        refused(post(server, "session/update", whole + b" "), 413)
+        for more in (1, 32 * MIB):  # who looks for an answer behind it all finds it there
+            refused(post(server, "session/update", whole + b" " * more), 413)
 
 
 def test_a_hundred_thousand_fields_are_refused_soon(server: Server) -> None:
     encoded = "&".join(f"f{n}={n}" for n in range(100_000)).encode()
     part = b'--X\r\nContent-Disposition: form-data; name="f%d"\r\n\r\n*\r\n'
     parts = b"".join(part % n for n in range(100_000)) + b"--X--\r\n"
-    for body, kind in ((encoded, FORM), (parts, "multipart/form-data; boundary=X")):
-        with harmless(server), remembering(server, len(body) + 16 * MIB):
+    members = json.dumps({f"f{n}": n for n in range(100_000)}).encode()
+    for body, kind in (
+        (encoded, FORM),
+        (parts, "multipart/form-data; boundary=X"),
+        (members, "application/json"),
+    ):
+        with harmless(server), remembering(server, 64 * MIB + 16 * MIB):
             refused(post(server, "session/query?store=stash&q=*", body, kind), 400)
-
-
-def test_a_hundred_thousand_members_of_a_json_body_cost_little(server: Server) -> None:
-    members = {**dict.fromkeys(map(str, range(100_000))), "store": "stash", "q": "*"}
-    body = json.dumps(members).encode()
-    with harmless(server), remembering(server, len(body) + 32 * MIB):
-        assert post(server, "session/query", body).status == 200
 
 
 # --- names ---

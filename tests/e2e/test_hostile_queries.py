@@ -150,9 +150,10 @@ def test_the_work_stops_once_the_caller_has_left(tmp_path: Path, q: str) -> None
             until(lambda: used_since(server, before) > WHOLE, "the query takes no time")
             assert not is_idle(server)
         assert_it_ends(server)
+        slow = body + b"&more=" + b"x" * 2**20  # is read in a thread
         for _ in range(20):  # who has left before the query is begun
             with Plug(server) as plug:
-                plug.send(request)
+                plug.send(head(server, "session/query", len(slow)) + slow)
         assert_it_ends(server)
 
 
