@@ -28,7 +28,7 @@ NEAR = ("terms", "ORs", "too many terms", "fuzzy words", "ranges of texts")
 """They come near their figure, and get twice; `make attack` shows what they take."""
 TICKS = 0.03
 """Seconds; processor time is counted in hundredths."""
-PATIENCE = 2.0
+PATIENCE = 5.0
 """Seconds that a query may take, in place of 30."""
 ENDS, ENDS_ANYHOW = 1.0, 5.0
 """Seconds in which work for nobody ends: of a processor, and where others take much of it."""
@@ -41,7 +41,7 @@ HEAVY = "w:/.*(" + ".?" * 300 + "){30}c/"
 
 @pytest.fixture(scope="module")
 def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with many texts at `v`, that gives a query two seconds."""
+    """A server with many texts at `v`, that gives a query five seconds."""
     flags = ("--query-seconds", f"{PATIENCE}")
     with serving(tmp_path_factory.mktemp("impatient"), *flags) as started:
         fill(started)
@@ -101,7 +101,7 @@ def test_others_are_answered_meanwhile(impatient: Server) -> None:
 
 
 def test_long_texts_and_long_lists_hold_nobody_up(tmp_path: Path, rand: random.Random) -> None:
-    with serving(tmp_path, "--query-seconds", "5") as server:
+    with serving(tmp_path, "--query-seconds", f"{PATIENCE}") as server:
         server.log_in()
         store, long = fresh(server), ["".join(rand.choices("ab", k=7_000)) for _ in range(15)]
         upsert(server, store, *(session(n, v=text) for n, text in enumerate(long)))
