@@ -2,7 +2,8 @@
 
     python -m benchmarks.attack [--seconds 600] [--items 20000] [--attacks queries,logins]
 
-Starts a server of its own with its defaults, measures the normal clients alone, then beside
+Measures first what each query made to hurt takes by itself (benchmarks/hostile.py). Then starts
+another server with its defaults, measures the normal clients alone, then beside
 the attack, then alone again, and prints what they saw and what memory the server had, least
 and most: each part is long enough for the newest items to become a segment, before which they
 take the most of it. The attackers are a process of their own; some of them have a good token.
@@ -28,6 +29,7 @@ from pathlib import Path
 from random import Random
 from statistics import median, quantiles
 
+from benchmarks.hostile import costs
 from benchmarks.load import form, post
 from benchmarks.machine import machine, resident, versions
 from benchmarks.queries import three_ands
@@ -40,7 +42,7 @@ CALM_SECONDS = 200
 """The newest 16,384 items become a segment, which takes as many updates."""
 SETTLING_SECONDS = 45
 """After the attack: its slowest connections are cut by then."""
-SLOW = 200
+SLOW = 120
 READERS = 20
 _MIB = 2**20
 
@@ -154,6 +156,24 @@ async def _drip(port: int, data: bytes, at_once: int = 0) -> None:
         writer.close()
 
 
+async def _stopped_body(port: int, token: str, rng: Random) -> None:
+    await _exchange(port, post("session/update", token, b"x" * 10_000)[:-10_000])
+
+
+async def _silent(port: int, token: str, rng: Random) -> None:
+    await _exchange(port, b"")
+
+
+async def _half_closed(port: int, token: str, rng: Random) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(b"GET /ping HTTP/1.1\r\n")
+        writer.write_eof()
+        await reader.read()
+    finally:
+        writer.close()
+
+
 async def _deaf_reader(port: int, token: str, rng: Random) -> None:
     request = post("session/query", token, form(store="stash", q="*", rows=1_000_000))
     _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1_024)
@@ -233,6 +253,9 @@ def _closing(request: bytes) -> bytes:
 ATTACKS: dict[str, tuple[Attack, int, float]] = {
     "slow-heads": (_slow_head, SLOW, 0.0),
     "slow-bodies": (_slow_body, SLOW, 0.0),
+    "stopped-bodies": (_stopped_body, SLOW, 0.0),
+    "silent": (_silent, SLOW, 0.0),
+    "half-closed": (_half_closed, READERS, 0.1),
     "deaf-readers": (_deaf_reader, READERS, 0.0),
     "queries": (_hostile_query, 4, 0.0),
     "leavers": (_leaver, 2, 0.2),
@@ -302,7 +325,12 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=20_000, help="(%(default)s)")
     parser.add_argument("--attacks", default=",".join(ATTACKS), help="(%(default)s)")
     given = parser.parse_args()
-    heads = [machine(), versions()]
+    print(machine(), versions(), sep="\n")
+    with (
+        tempfile.TemporaryDirectory(prefix="m1-hostile-") as scratch,
+        serving(Path(scratch)) as server,
+    ):
+        print("one after another, alone:", *costs(server), sep="\n")
     with (
         tempfile.TemporaryDirectory(prefix="m1-attack-") as scratch,
         serving(Path(scratch)) as server,
@@ -313,11 +341,7 @@ def main() -> None:
             some = [session(n) for n in range(begin, min(begin + 1_000, given.items))]
             ops = json.dumps([{"upsert": some}])
             assert server.call("session/update", store="stash", ops=ops).status == 204
-        print(
-            "\n".join(
-                [*heads, *measure(server, given.items, given.attacks.split(","), given.seconds)]
-            )
-        )
+        print("\n".join(measure(server, given.items, given.attacks.split(","), given.seconds)))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """How long the server's shortest answer takes, while others keep it busy.
 
 `python -m benchmarks.ping PORT` asks for `/ping` every 5 ms until its input ends, and
-prints how often (once at least), the median, what 99.9 of 100 stayed below, and the worst, in ms.
+prints how often (once at least), the median, what 99 and 99.9 of 100 stayed below, and the
+worst, in ms.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ class Pings(NamedTuple):
 
     calls: int = 0
     median: float = 0.0
+    p99: float = 0.0
     p999: float = 0.0
     worst: float = 0.0
 
@@ -57,7 +59,8 @@ def _ping(port: int) -> None:
                 answer += connection.recv(4_096)
             times.append((perf_counter() - begun) * 1_000)
     times.sort()
-    print(len(times), median(times), times[int(len(times) * 0.999)], times[-1])
+    shares = [times[int(len(times) * share)] for share in (0.99, 0.999)]
+    print(len(times), median(times), *shares, times[-1])
 
 
 if __name__ == "__main__":

@@ -5,21 +5,22 @@ from __future__ import annotations
 import http.client
 import socket
 import time
+from typing import Self
 from urllib.parse import urlsplit
 
 from tests.e2e import curl
 from tests.serving import Reply, Server
 
-_SECONDS = 30.0
-
 
 class Plug:
     """One connection to a server."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, seconds: float = 30.0) -> None:
         url = urlsplit(server.url)
         self.begun = time.monotonic()
-        self.socket = socket.create_connection((url.hostname or "", url.port or 0), _SECONDS)
+        self._seconds = seconds
+        """How long it waits for each thing."""
+        self.socket = socket.create_connection((url.hostname or "", url.port or 0), seconds)
 
     def send(self, data: bytes) -> None:
         """Send bytes; where nobody takes them any more, that is as well."""
@@ -40,7 +41,7 @@ class Plug:
             except OSError:
                 pass
             break
-        self.socket.settimeout(_SECONDS)
+        self.socket.settimeout(self._seconds)
 
     def answer(self) -> Reply | None:
         """Read an answer; None where the connection ends without one."""
@@ -73,7 +74,7 @@ class Plug:
         """Leave."""
         self.socket.close()
 
-    def __enter__(self) -> Plug:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -14,13 +14,15 @@ import pytest
 from tests.clustered import flags_of
 from tests.e2e.curl import session, upsert
 from tests.e2e.plug import Plug, head
-from tests.e2e.test_stream import Reader
+from tests.e2e.test_stream import CUT, Reader
 from tests.opensearch import Cluster
 from tests.serving import Server, serving
 from tests.waiting import until
 
 REQUESTS, STREAMS = 50, 4
 ITEMS = 2_000
+GRACE = 30
+"""Seconds in which it ends, whatever has begun."""
 
 
 @pytest.fixture(params=["embedded", "opensearch"])
@@ -39,13 +41,16 @@ def own(engine_name: str, tmp_path: Path, request: pytest.FixtureRequest) -> Ite
             nodes: Cluster = request.getfixturevalue("nodes")
             flags = flags_of(nodes.urls, stack.enter_context(nodes.own_prefix()))
         server = stack.enter_context(serving(tmp_path, *flags))
-        server.log_in()
-        made = server.call("session/add", store="stash", shards=1, replicas=1)
-        assert made.status == 204, made.text
-        for begin in range(0, ITEMS, 500):
-            some = range(begin, begin + 500)
-            upsert(server, "stash", *[session(f"{n:05}", pad="p" * 4_000) for n in some])
+        fill(server)
         yield server
+
+
+def fill(server: Server) -> None:
+    """Make the store stash, larger than what sockets hold."""
+    server.add_stash()
+    for begin in range(0, ITEMS, 500):
+        some = range(begin, begin + 500)
+        upsert(server, "stash", *[session(f"{n:05}", pad="p" * 4_000) for n in some])
 
 
 class Begun:
@@ -90,8 +95,20 @@ def finish_all(own: Server, streams: Sequence[Reader]) -> None:
     assert late.headers["retry-after"] == "1"
     assert [each.finish() for each in begun] == [204] * REQUESTS
     for stream in streams:
-        assert stream.rest()["count"] == ITEMS
-    assert own.process.wait(30) == 0
+        whole = stream.rest()
+        assert whole["count"] == len(whole["items"]) == ITEMS
+    assert own.process.wait(GRACE) == 0
+
+
+def test_a_reader_that_takes_nothing_does_not_hold_it_up(tmp_path: Path) -> None:
+    with serving(tmp_path, "--send-seconds", "1") as server:
+        fill(server)
+        with Reader(server, "stash") as stalled:
+            stalled.take(1_000)
+            server.process.send_signal(signal.SIGTERM)
+            assert server.process.wait(GRACE / 3) == 0
+            with pytest.raises(CUT):
+                stalled.rest()
 
 
 def test_what_begins_too_late_does_not_hold_it_up(tmp_path: Path) -> None:

@@ -6,13 +6,15 @@ import json
 import random
 import sys
 import time
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
 
 import pytest
 
 from tests.e2e.curl import add_store, found, fresh, ids, post, refused, session, update, upsert
-from tests.serving import Reply, Server
+from tests.e2e.harm import harmless
+from tests.serving import Reply, Server, serving
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -359,10 +361,10 @@ def test_an_identity_of_very_many_digits_is_taken_or_refused_plainly(
 )  # fmt: skip
 def test_what_is_not_strict_json_is_a_400(server: Server, value: str) -> None:
     item = f'{{"session":{{"id":"x"}},"v":{value}}}'
-    assert "op" in refused(send(server, "stash", item), 400)
-    body = f'{{"store":"stash","ops":[{{"upsert":[{item}]}}]}}'.encode()
-    refused(post(server, "session/update", body), 400)
-    assert ids(server, "stash", "session.id:x AND v:*") == []
+    with harmless(server):
+        assert "op" in refused(send(server, "stash", item), 400)
+        body = f'{{"store":"stash","ops":[{{"upsert":[{item}]}}]}}'.encode()
+        refused(post(server, "session/update", body), 400)
 
 
 def test_a_key_given_twice_anywhere_is_a_400(server: Server) -> None:
@@ -374,18 +376,20 @@ def test_a_key_given_twice_anywhere_is_a_400(server: Server) -> None:
         '[{"upsert":[{"session":{"id":"x"},"t":"a:b","u":1,"u":2}]}]',
         '[{"upsert":[{"session":{"id":"x"},"":1,"":2}]}]',
     ):
-        assert "op" in refused(server.call("session/update", store="stash", ops=ops), 400)
+        with harmless(server):
+            assert "op" in refused(server.call("session/update", store="stash", ops=ops), 400)
 
 
 @pytest.mark.parametrize(
     "bad", [b"\xff", b"\xc3(", b"\xed\xa0\x80", b"\xc0\x80", b"\xf5\x80\x80\x80"]
 )
-def test_bad_utf8_in_an_item_is_a_400(server: Server, bad: bytes) -> None:
-    item = b'{"session":{"id":"x"},"v":"' + bad + b'"}'
-    refused(send(server, "stash", item), 400)
-    refused(
-        post(server, "session/update", b'{"store":"stash","ops":[{"upsert":[' + item + b"]}]}"), 400
-    )
+@pytest.mark.parametrize("place", [b'"v":"%b"', b'"%b":1'], ids=["value", "key"])
+def test_bad_utf8_in_an_item_is_a_400(server: Server, bad: bytes, place: bytes) -> None:
+    item = b'{"session":{"id":"x"},' + place.replace(b"%b", bad) + b"}"
+    body = b'{"store":"stash","ops":[{"upsert":[' + item + b"]}]}"
+    with harmless(server):
+        refused(send(server, "stash", item), 400)
+        refused(post(server, "session/update", body), 400)
 
 
 def test_a_byte_order_mark_before_ops_is_taken_off_or_refused(server: Server) -> None:
@@ -401,13 +405,25 @@ def test_a_byte_order_mark_before_ops_is_taken_off_or_refused(server: Server) ->
 def test_nul_is_refused_in_keys_and_kept_in_values(server: Server) -> None:
     store = add_store(server, "nul")
     for item in (session("x", **{"a\0b": 1}), session("x", a=[{"b": {"\0": None}}])):
-        assert "op 0, item 0" in refused(update(server, store, {"upsert": [item]}), 400)
+        with harmless(server):
+            assert "op 0, item 0" in refused(update(server, "stash", {"upsert": [item]}), 400)
     upsert(server, store, session("a\0b", v="\0", w=["x\0y"]))
     assert found(server, store) == [session("a\0b", v="\0", w=["x\0y"])]
     assert ids(server, store, "w:x*") == ["a\0b"]
     assert ids(server, store, 'v:"\0"') == ["a\0b"]
     assert update(server, store, {"delete": ["a\0b"]}).status == 204
     assert found(server, store) == []
+
+
+def test_odd_keys_and_control_characters_come_back_equal(server: Server) -> None:
+    store = add_store(server, "odd")
+    controls = "".join(map(chr, (*range(1, 32), *range(127, 160))))
+    odd = ["", ".", "..", "a.", ".a", "a..b", " ", "\ufeff", "\u2028", "\u200b", controls]
+    item = session("x", **{f"{key}": key for key in odd}, under={key: [{key: key}] for key in odd})
+    upsert(server, store, item)
+    assert found(server, store) == [item]
+    assert send(server, store, json.dumps(item)).status == 204  # escaped, as others write it
+    assert found(server, store) == [item]
 
 
 def test_paths_may_have_2000_bytes(server: Server) -> None:
@@ -436,16 +452,39 @@ def test_200_levels_are_fine_and_201_are_a_400(
         assert item["session"]["id"] == "d"
     before = text_of(server, store)
     for levels in (201, 202, 400, 600, 900, 990, 1_000, 1_100, 3_000, 100_000):
-        message = refused(send(server, store, nested(levels, opening, closing, escaped)), 400)
+        with harmless(server):
+            message = refused(send(server, store, nested(levels, opening, closing, escaped)), 400)
         assert "200" in message, levels
     assert text_of(server, store) == before
 
 
-def test_ops_100_000_levels_deep_are_a_400(server: Server) -> None:
-    for ops in ("[" * 100_000, '[{"upsert":' * 100_000, '{"a":' * 100_000, "[" * 99 + "\\u"):
+@pytest.mark.parametrize(
+    "ops",
+    [
+        *("[" * 100_000, "[" * 100_000 + "]" * 100_000, "[" * 1_000_000, "[" * 99 + "\\u"),
+        *('[{"upsert":' * 100_000, '{"a":' * 100_000, '[{"":' * 250_000),
+    ],
+    ids=lambda ops: f"{ops[:3]}-{len(ops)}",
+)
+def test_ops_far_too_deep_or_never_closed_are_a_400(server: Server, ops: str) -> None:
+    with harmless(server):
         assert "ops" in refused(server.call("session/update", store="stash", ops=ops), 400)
-    body = b'{"store":"stash","ops":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
-    refused(post(server, "session/update", body), 400)
+    body = f'{{"store":"stash","ops":{ops}}}'.encode()
+    with harmless(server):
+        refused(post(server, "session/update", body), 400)
+
+
+def test_control_what_does_harm_is_noticed(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        server.add_stash()
+        with harmless(server):
+            pass
+        with pytest.raises(AssertionError, match="was stored"), harmless(server):
+            upsert(server, "stash", session("harm"))
+        with pytest.raises(AssertionError, match="it took the server"), harmless(server, 0.01):
+            server.call("session/update", store="stash", ops="[" * 1_000_000)
+        with pytest.raises(AssertionError, match="a traceback"), harmless(server):
+            server.log.write(b"Traceback")
 
 
 def test_an_item_may_be_very_wide_and_hold_long_texts(server: Server) -> None:

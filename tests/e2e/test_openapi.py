@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,7 +15,7 @@ import schemathesis
 from hypothesis import HealthCheck, settings
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from schemathesis.checks import not_a_server_error
-from schemathesis.core.failures import FailureGroup
+from schemathesis.core.failures import FailureGroup, ServerError
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_headers_conformance,
@@ -26,7 +28,9 @@ from m1.api.openapi import document
 from m1.api.rooms import endpoints
 from tests.crash.tier import rounds
 from tests.e2e.curl import post
+from tests.e2e.plug import Plug
 from tests.serving import Reply, Server, serving
+from tests.waiting import until
 
 STORES = {"stash": True, "visits": False, "sessions": False}
 """The stores that the examples speak of, and whether they must be there before."""
@@ -135,3 +139,18 @@ def test_an_answer_that_is_other_than_described_is_found(shown: Server, fault: s
     case = schemathesis.openapi.from_dict(wrong)["/session/list"]["GET"].Case()
     with pytest.raises(FailureGroup):
         case.call_and_validate(shown.url, headers={"m1-auth-token": admin(shown)}, checks=CHECKS)
+
+
+def test_an_answer_5xx_is_found_though_it_is_described(tmp_path: Path) -> None:
+    with serving(tmp_path) as server, Plug(server) as begun:
+        server.add_stash()
+        begun.send(b"G")  # what has begun keeps it from ending
+        server.call("ping")  # what was sent before it has arrived
+        server.process.send_signal(signal.SIGTERM)
+        until(lambda: server.call("ping").status == 503, "it answers as ever")
+        case = described["/session/list"]["GET"].Case()
+        with pytest.raises(FailureGroup) as found:
+            case.call_and_validate(
+                server.url, headers={"m1-auth-token": server.token}, checks=CHECKS
+            )
+        assert [type(each) for each in found.value.exceptions] == [ServerError]

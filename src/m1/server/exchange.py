@@ -83,6 +83,8 @@ class Exchange:
         self._here_at = perf_counter()
         """When all of the request was there, as far as it was asked for."""
         self._answered_at: float | None = None
+        self._read_on = 0
+        """How much more of a refused body is read, so that a client may come to see the answer."""
 
     @property
     def seconds(self) -> float:
@@ -101,24 +103,20 @@ class Exchange:
         """Read the whole body; raises TooLarge, and ClientGone where it stops before its end."""
         said = int(self.header("content-length") or 0)
         chunks: list[bytes] = []
-        size, more, torn = 0, True, False
-        if said > most and self.header("expect"):  # who expects a go-ahead gets a no
-            more = False
-        while more:
+        size, more = 0, True
+        while more and max(said, size) <= most:
             event = await self._receive()
-            torn = event["type"] == "http.disconnect"
+            self._here_at = perf_counter()
+            if event["type"] == "http.disconnect":
+                raise ClientGone
             chunk, more = event.get("body", b""), event.get("more_body", False)
             size += len(chunk)
-            if size <= most:
-                chunks.append(chunk)
-            elif size > 2 * most:  # so much is read on, that a client may come to see the answer
-                break
-        self._here_at = perf_counter()
+            chunks.append(chunk)
         if max(said, size) > most:
+            if more and not self.header("expect"):  # who expects a go-ahead sends nothing
+                self._read_on = 2 * most - size
             self.set_header("connection", "close")
             raise TooLarge(f"the body is larger than {most} bytes")
-        if torn:
-            raise ClientGone
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     @asynccontextmanager
@@ -153,7 +151,19 @@ class Exchange:
         if status not in (NO_CONTENT, NOT_MODIFIED):
             self.set_header("content-length", str(len(body)))
         await self._begin(status)
+        if self._read_on > 0:  # all of the answer is sent, and its end is not yet told
+            await self._tell({"type": "http.response.body", "body": body, "more_body": True})
+            await self._read_to_its_end()
+            body = b""
         await self._tell({"type": "http.response.body", "body": body})
+
+    async def _read_to_its_end(self) -> None:
+        """Read what else comes of a body that was refused: many look for an answer behind it."""
+        more = True
+        while more and self._read_on > 0:
+            event = await self._receive()
+            more = event.get("more_body", False)
+            self._read_on -= len(event.get("body", b""))
 
     async def stream(self, kind: str, chunks: AsyncIterator[bytes]) -> None:
         """Send an answer in chunks; raises ClientGone once nobody is there any more.

@@ -133,6 +133,8 @@ def _json(body: bytes) -> Iterator[tuple[str, Value]]:
             raise NotJson("an object is needed")
     except NotJson as error:
         raise BadRequest(f"the JSON body cannot be read: {error.message}") from None
+    if len(members) > MAX_FIELDS:
+        raise BadRequest(f"a form may have at most {MAX_FIELDS} fields")
     slices = _json_slices(body)
     for name, value in members.items():
         if value is not None:

@@ -216,6 +216,8 @@ class Protocol(HttpToolsProtocol):
         """All of the request is here."""
         super().on_message_complete()
         self._body = None
+        if not self.pipeline:  # uvicorn pauses at much of a body, and would not see who leaves
+            self.flow.resume_reading()
         if self._is_idle:  # it was answered before, and nobody else counts the time from here
             self._expect_head()
 
