@@ -46,6 +46,9 @@ def test_it_tells_who_did_what_from_where_and_how_it_ended(own: Server) -> None:
     several: dict[str, Any] = {"geo": "false", "password-min-length": "9"}
     own.call("system", **several)
     own.call("system/geo", value="true")
+    own.call("system/geo", value="marked")
+    own.call("system/passwrod", value="marked")
+    own.call("system", **{**several, "passwrod": "marked"})
     own.call("user/add", username="ada", password="password 1", rights="get")
     own.call("auth", username="ada")
     ada = own.call("auth", token="", username="ada", password="password 1").text
@@ -65,6 +68,9 @@ def test_it_tells_who_did_what_from_where_and_how_it_ended(own: Server) -> None:
         ("admin", "session/add", {}, 400),
         ("admin", "system", {"settings": several}, 204),
         ("admin", "system/{name}", {"name": "geo", "value": "true"}, 204),
+        ("admin", "system/{name}", {"name": "geo"}, 400),
+        ("admin", "system/{name}", {"name": "passwrod"}, 404),
+        ("admin", "system", {"settings": ["geo", "password-min-length", "passwrod"]}, 404),
         ("admin", "user/add", {"username": "ada", "rights": ["get"]}, 204),
         ("admin", "auth", {"username": "ada", **nobody}, 200),
         (None, "auth", {"username": "ada", **nobody}, 200),

@@ -117,7 +117,7 @@ def test_a_page_that_a_browser_here_shows_is_not_this_machine(tmp_path: Path) ->
     form: dict[str, Any] = {"username": "root", "password": "password"}
     with serving(tmp_path, "--local-metrics") as server:
         for headers in FROM_PAGES:
-            assert "127.0.0.1" in refused(server.call("init", headers=headers, **form), 403)
+            refused(server.call("init", headers=headers, **form), 403)
             refused(server.call("metrics", headers=headers), 401)
         assert server.call("init").text == "false"
         assert server.call("metrics", headers={"Host": "localhost:8100"}).status == 200
