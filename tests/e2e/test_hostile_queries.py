@@ -14,7 +14,7 @@ import pytest
 from benchmarks.machine import processor_seconds
 from benchmarks.ping import pinging
 from tests.e2e.curl import fresh, refused, session, upsert
-from tests.e2e.plug import Plug, head
+from tests.e2e.plug import Kept, Plug, head
 from tests.serving import Reply, Server, serving
 from tests.waiting import until
 
@@ -26,6 +26,9 @@ SOON = 10.0
 OTHERS_WAIT = 1_000.0
 """Milliseconds; one list of patterns took the server some 5,000 for itself once."""
 PATIENCE = 5.0
+VALUES = 10_000
+ALPHABET = "\"\\*?~^/[]{}():+-!&| abANDORTO01.,;%_$#@'`<>=\u00e9\u4e2d\U0001f600\t\n\r\0\x7f\u2028"
+"""Of which values are made: whatever means something in a query, a URL, a form or a script."""
 
 
 @pytest.fixture(scope="module")
@@ -127,13 +130,23 @@ def test_long_texts_and_long_lists_hold_nobody_up(tmp_path: Path, rand: random.R
 
 
 def test_a_value_is_never_read_as_part_of_a_query(server: Server, rand: random.Random) -> None:
-    store, alphabet = fresh(server), '"\\*?~^/[]{}():+-!&| abAND\u00e9\u4e2d\U0001f600<>=TO'
-    values = {"".join(rand.choices(alphabet, k=rand.randrange(1, 9))) for _ in range(500)}
-    upsert(server, store, *(session(text, v=text) for text in values))
-    for text in values:
-        quoted = re.sub(r'(["\\])', r"\\\1", text)
-        reply = asked(server, f'v:"{quoted}"', store)
-        assert [item["v"] for item in reply.json["items"]] == [text]
+    each_value_finds_its_item(server, fresh(server), rand, VALUES)
+
+
+def each_value_finds_its_item(server: Server, store: str, rand: random.Random, count: int) -> None:
+    """Keep items with random values, and ask for each value."""
+    values: set[str] = set()
+    while len(values) < count:
+        values.add("".join(rand.choices(ALPHABET, k=rand.randrange(1, 9))))
+    upsert(server, store, *(session(number, v=text) for number, text in enumerate(values)))
+    with Kept(server) as plug:
+        for number, text in enumerate(values):
+            quoted = re.sub(r'(["\\])', r"\\\1", text)
+            form = {"store": store, "q": f'v:"{quoted}"', "rows": "2"}
+            reply = plug.call("session/query", server.token, **form)
+            assert reply.status == 200, (text, reply.text)
+            found = [item["session"]["id"] for item in reply.json["items"]]
+            assert (reply.json["count"], found) == (1, [number]), text
 
 
 # --- an end ---
