@@ -18,6 +18,7 @@ from tests.serving import Reply, Server
 
 HOUR = 3_600
 FREE = 10
+CHECKED, WAITING = 2, 32
 MOST_AN_HOUR = 60
 PAIRS = 250
 """Of a known and of an unknown user: 500 tries."""
@@ -130,6 +131,22 @@ def test_guesses_that_come_together_count_as_those_that_come_one_by_one(server: 
     found = [plug.status() for plug in plugs]
     assert (found.count(401), found.count(429)) == (FREE, len(plugs) - FREE)
     for plug in plugs:
+        plug.close()
+
+
+def test_who_is_sent_away_unheard_has_not_guessed(server: Guessed) -> None:
+    """A flood of logins elsewhere is not to put off those of an address for minutes."""
+    flood = [Kept(server) for _ in range(CHECKED + WAITING)]
+    mine = [Kept(server) for _ in range(2 * FREE)]
+    for number, plug in enumerate(flood):
+        plug.ask("auth", "", f"10.0.1.{number}", username="admin", password="password")
+    for plug in mine:
+        plug.ask("auth", "", "10.0.0.1", username="admin", password="password")
+    sent_away = [plug.status() for plug in mine].count(429)
+    assert {plug.status() for plug in flood} == {200}
+    assert sent_away > FREE, "there was room, so this shows nothing"
+    assert server.guess("admin", "10.0.0.1", "password").status == 200
+    for plug in (*flood, *mine):
         plug.close()
 
 

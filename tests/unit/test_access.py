@@ -21,6 +21,7 @@ from m1.catalog import Catalog, User
 from m1.errors import BadRequest, Forbidden, Unauthorized
 
 CATALOG = Catalog(initialized=True, secret="secret", users={"u": User("h", ("get",), "e")})
+REMEMBERED = 10_000
 NOW = 1_700_000_000_000
 HERE = "127.0.0.1"
 
@@ -125,6 +126,7 @@ def test_many_guesses_take_little_memory() -> None:
             name, address = f"{number}{'x' * 60_000}", f"2001:db8:{number:x}::1"
             with pytest.raises(Unauthorized):
                 await passwords.check(Catalog(), name, "x", address, 0.0)
+        assert len(passwords._failures) == REMEMBERED
         kept, _ = tracemalloc.get_traced_memory()
         passwords.close()
         return kept
