@@ -70,9 +70,11 @@ class Seen:
         )
 
 
-async def _exchange(port: int, request: bytes, reading: bool = True) -> bytes:
+async def _exchange(
+    port: int, request: bytes, reading: bool = True, address: str = "127.0.0.1"
+) -> bytes:
     """Send bytes on a connection of its own, and give what comes until it is closed."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(address, 0))
     try:
         writer.write(request)
         await writer.drain()
@@ -221,6 +223,14 @@ async def _wrong_login(port: int, token: str, rng: Random) -> None:
     await _exchange(port, _closing(post("auth", "", body)))
 
 
+async def _logins_at_once(port: int, token: str, rng: Random) -> None:
+    """Log in with the right password, two hundred at a time, each from an address of its own."""
+    body = _closing(post("auth", "", form(username="admin", password="password")))
+    addresses = [f"127.0.{rng.randrange(1, 256)}.{number}" for number in range(1, 201)]
+    logins = (_exchange(port, body, address=address) for address in addresses)
+    await asyncio.gather(*logins)
+
+
 async def _garbage(port: int, token: str, rng: Random) -> None:
     bad = [
         b"\x16\x03\x01" + rng.randbytes(500),
@@ -260,6 +270,7 @@ ATTACKS: dict[str, tuple[Attack, int, float]] = {
     "queries": (_hostile_query, 4, 0.0),
     "leavers": (_leaver, 2, 0.2),
     "logins": (_wrong_login, 4, 0.02),
+    "logins-at-once": (_logins_at_once, 1, 5.0),
     "garbage": (_garbage, 4, 0.1),
     "crowds": (_crowd, 1, 1.0),
 }

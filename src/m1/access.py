@@ -17,6 +17,7 @@ import binascii
 import hashlib
 import hmac
 import ipaddress
+import math
 import re
 import secrets
 from collections.abc import Callable
@@ -199,6 +200,7 @@ class Passwords:
         mine, ours = (user, _source(address)), ("", _source(address))
         self._slow_down(mine, now)
         self._slow_down(ours, now)
+        self._check_room()  # who is sent away unheard has not guessed
         for who in (mine, ours):  # before we wait: many at once are as many as one by one
             self._remember_failure(who, now)
         known = catalog.users.get(user)
@@ -216,8 +218,7 @@ class Passwords:
         return self._unknown
 
     async def _beside(self, work: Callable[..., T], *arguments: str) -> T:
-        if self._waiting >= _HASHING_WAITING:
-            raise TooManyLogins("too many logins are waiting: try again", retry_after=1)
+        self._check_room()
         self._waiting += 1
         try:
             loop = asyncio.get_running_loop()
@@ -225,12 +226,16 @@ class Passwords:
         finally:
             self._waiting -= 1
 
+    def _check_room(self) -> None:
+        if self._waiting >= _HASHING_WAITING:
+            raise TooManyLogins("too many logins are waiting: try again", retry_after=1)
+
     def _slow_down(self, who: tuple[str, str], now: float) -> None:
         failures = self._failures.get(who)
         if failures is not None and now < failures.free_at:
             raise TooManyLogins(
                 "too many logins failed: wait before the next",
-                retry_after=int(failures.free_at - now) + 1,
+                retry_after=math.ceil(failures.free_at - now),
             )
 
     def _remember_failure(self, who: tuple[str, str], now: float) -> None:

@@ -15,12 +15,11 @@ from urllib.parse import quote, urlencode
 
 from m1.environments import Environment
 from m1.errors import M1Error, NoConnection, refusal
-from m1.wire import check_token, count_of, server_url
+from m1.wire import Whole, check_token, count_of, server_url
 
 _CONNECT_SECONDS = 10
 _MOST_OF_A_REFUSAL = 64 * 1024
 _READ_BYTES = 64 * 1024
-_MOST_OF_A_WHOLE = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +32,10 @@ class Answer:
 
     def whole(self) -> bytes:
         """Read all of the body; raises NoConnection where it breaks off, or has no end."""
-        pieces: list[bytes] = []
-        size = 0
+        whole = Whole()
         for piece in self.body:
-            pieces.append(piece)
-            size += len(piece)
-            if size > _MOST_OF_A_WHOLE:
-                raise NoConnection(f"the answer is longer than {_MOST_OF_A_WHOLE >> 20} MiB")
-        return b"".join(pieces)
+            whole.add(piece)
+        return whole.joined()
 
 
 def call(

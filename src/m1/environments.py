@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from m1.errors import Misuse
@@ -21,7 +21,7 @@ class Environment:
     """A server by its URL, and the token to use there, if there is one."""
 
     url: str
-    token: str = ""
+    token: str = field(default="", repr=False)
 
 
 class Environments:

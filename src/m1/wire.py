@@ -1,4 +1,4 @@
-"""What both callers, the command's and the Python client's, make sure of: URL, token, count."""
+"""What both callers, the command's and the Python client's, make sure of: URL, token, size."""
 
 from __future__ import annotations
 
@@ -7,7 +7,29 @@ from urllib.parse import SplitResult, urlsplit
 from m1.errors import Misuse, NoConnection
 
 _COUNT_DIGITS = 18
+_MOST_AT_ONCE = 64 * 2**20
+"""As large as a body that our server takes, and so as an item."""
 _TOKEN_CHARACTERS = 4_096
+
+
+class Whole:
+    """Bytes that are read whole as they come, which a hostile server would never end."""
+
+    def __init__(self, what: str = "the answer") -> None:
+        self._what = what
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def add(self, piece: bytes) -> None:
+        """Take the next bytes; raises NoConnection for more than fit into memory."""
+        self._size += len(piece)
+        if self._size > _MOST_AT_ONCE:
+            raise NoConnection(f"{self._what} is longer than {_MOST_AT_ONCE >> 20} MiB")
+        self._pieces.append(piece)
+
+    def joined(self) -> bytes:
+        """Give what came."""
+        return b"".join(self._pieces)
 
 
 def server_url(address: str) -> SplitResult:

@@ -118,6 +118,15 @@ def test_queries_that_were_run_are_offered_again(view: View, shop: Server) -> No
     view.finds(count(shop, "user.name:Ada"))
 
 
+def test_queries_that_were_run_are_forgotten_at_the_end_of_a_visit(view: View) -> None:
+    view.run("user.name:Ada")
+    assert "m1.queries" in view.page.evaluate("Object.keys(sessionStorage)")
+    assert "m1.queries" not in view.page.evaluate("Object.keys(localStorage)")
+    view.page.get_by_role("button", name="Sign out").click()
+    expect(view.page.get_by_role("alert")).to_have_text("You are signed out.")
+    assert "m1.queries" not in view.page.evaluate("Object.keys(sessionStorage)")
+
+
 # --- the table ---
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import socket
 import threading
@@ -134,6 +135,36 @@ def refused(status: int, retry_after: int | None = None) -> Mishap:
         wait = {} if retry_after is None else {"Retry-After": str(retry_after)}
         body = b'{"message": "not now", "status": %d}' % status
         handler.tell(status, {**wait, "Content-Length": str(len(body))}, body)
+
+    return answer
+
+
+def answered(headers: dict[str, str], body: bytes) -> Mishap:
+    """It is answered well, with this instead."""
+
+    def answer(handler: _Handler) -> None:
+        handler.tell(200, {**headers, "Content-Length": str(len(body))}, body)
+
+    return answer
+
+
+def sent_to(url: str, status: int) -> Mishap:
+    """It is told that what it asks for is elsewhere."""
+
+    def answer(handler: _Handler) -> None:
+        handler.tell(status, {"Location": url + handler.path, "Content-Length": "0"}, b"")
+
+    return answer
+
+
+def endless(status: int) -> Mishap:
+    """It is answered with spaces until it leaves."""
+
+    def answer(handler: _Handler) -> None:
+        handler.tell(status, {"Connection": "close", "m1-count": "1"}, b"")
+        with contextlib.suppress(OSError):
+            while True:
+                handler.wfile.write(b" " * 2**20)
 
     return answer
 

@@ -6,7 +6,7 @@ import http.client
 import socket
 import time
 from typing import Self
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from tests.e2e import curl
 from tests.serving import Reply, Server
@@ -79,6 +79,32 @@ class Plug:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class Kept(Plug):
+    """One connection on which any number of calls are made, for many addresses if need be."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__(server)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def ask(self, path: str, token: str = "", address: str = "", **parameters: str) -> None:
+        """Send a call; `address` is what a trusted proxy says of the caller."""
+        form = urlencode(parameters).encode()
+        named = f"X-Forwarded-For: {address}\r\n" if address else ""
+        self.send(
+            f"POST /{path} HTTP/1.1\r\nHost: m1\r\nm1-auth-token: {token}\r\n{named}"
+            "Content-Type: application/x-www-form-urlencoded\r\n"
+            f"Content-Length: {len(form)}\r\n\r\n".encode()
+            + form
+        )
+
+    def call(self, path: str, token: str = "", address: str = "", **parameters: str) -> Reply:
+        """Make a call."""
+        self.ask(path, token, address, **parameters)
+        reply = self.answer()
+        assert reply is not None, "the connection has ended"
+        return reply
 
 
 def head(server: Server, path: str, length: int | None = None) -> bytes:

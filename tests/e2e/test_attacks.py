@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import random
 import time
 from collections import Counter
@@ -12,15 +11,20 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
 
 from benchmarks.ping import pinging
 from tests.e2e.curl import fresh, ids, post, refused, session, upsert
 from tests.e2e.harm import harmless, remembering
+from tests.e2e.plug import head
 from tests.serving import Reply, Server, serving
 
+ADMIN: dict[str, Any] = {"username": "admin", "password": "password"}
+CALM_SECONDS = 2.0
+CROWDED_MS = 100.0
+"""What it takes longest on two busy processors; of hashes between queries it would be seconds."""
 FORM = "application/x-www-form-urlencoded"
 MIB = 2**20
 
@@ -45,9 +49,14 @@ def test_of_a_hundred_who_initialise_at_once_one_does(tmp_path: Path) -> None:
         def init(number: int) -> Reply:
             return server.call("init", username=f"user{number}", password=f"password {number}")
 
-        found = statuses(all_at_once(100, init))
+        replies = all_at_once(100, init)
+        found = statuses(replies)
         assert found.pop(204) == 1
         assert found.keys() <= {409, 429}, found
+        first = next(number for number, reply in enumerate(replies) if reply.status == 204)
+        mine: dict[str, Any] = {"username": f"user{first}", "password": f"password {first}"}
+        server.token = server.call("auth", **mine).text
+        assert [user["username"] for user in server.call("user/list").json] == [f"user{first}"]
 
 
 def test_of_many_new_passwords_at_once_one_ends_the_token_of_the_others(tmp_path: Path) -> None:
@@ -65,21 +74,33 @@ def test_of_many_new_passwords_at_once_one_ends_the_token_of_the_others(tmp_path
         assert found.keys() <= {204, 401, 429}, found
 
 
-def test_many_logins_at_once_hold_nobody_up(tmp_path: Path) -> None:
-    with serving(tmp_path) as server:
-        server.log_in()
+def test_two_hundred_logins_at_once_slow_down_no_query(tmp_path: Path) -> None:
+    """Each comes again when it is told to, until all are in."""
+    with serving(tmp_path, "--trusted-proxies", "127.0.0.1/32") as server:
+        server.add_stash()
+        upsert(server, "stash", *(session(n, v=n % 100) for n in range(5_000)))
+        form = urlencode({"store": "stash", "q": "v:7"}).encode()
+        query = head(server, "session/query", len(form)) + form
 
         def log_in(number: int) -> Reply:
-            return server.call("auth", username="admin", password="password")
+            from_its_own = {"X-Forwarded-For": f"10.0.0.{number}"}
+            while True:
+                reply = server.call("auth", None, "", from_its_own, **ADMIN)
+                if reply.status != 429:
+                    return reply
+                put_off.append(int(reply.headers["retry-after"]))
+                time.sleep(put_off[-1])
 
-        with pinging(server.port) as pings:
-            replies = all_at_once(200, log_in)
-        found = statuses(replies)
-        print(found, pings[0])  # noqa: T201
-        assert found.keys() <= {200, 429}
-        assert found[200] > 2
-        assert all("retry-after" in reply.headers for reply in replies if reply.status == 429)
-        assert pings[0].worst < 1_000
+        put_off: list[int] = []
+        with pinging(server.port, query) as alone:
+            time.sleep(CALM_SECONDS)
+        with pinging(server.port, query) as beside:
+            assert statuses(all_at_once(200, log_in)) == {200: 200}
+        print(alone[0], beside[0], len(put_off))  # noqa: T201
+        assert set(put_off) == {1}, "all were let in at once, so this shows nothing"
+        # Where a processor is left for the queries it is twice that alone, which `make attack`
+        # measures; this one machine has the clients, the hashing and the queries all together.
+        assert beside[0].p99 < 2 * alone[0].p99 + CROWDED_MS
 
 
 def test_administering_beside_updates_and_streams_breaks_nothing(
@@ -198,13 +219,49 @@ def test_a_hundred_thousand_fields_are_refused_soon(server: Server) -> None:
     ],
 )
 def test_a_name_reaches_no_file_and_no_other_store(server: Server, name: str) -> None:
-    there = sorted(os.listdir(server.home.parent))
-    for path in ("session/add", "session/drop", "session/update", "session/query", "session/key"):
-        form: dict[str, Any] = {"shards": 1, "replicas": 1, "ops": "[]", "q": "*", "key": "a"}
-        assert server.call(path, store=name, **form).status in (400, 404), path
-    assert server.call("session/rename", store="stash", name=name).status == 400
-    assert sorted(os.listdir(server.home.parent)) == there
-    assert server.call("session/query", store="stash", q="*").status == 200
+    there, stores = everything_but_data(server), server.call("session/list").json
+    form: dict[str, Any] = {"shards": 1, "replicas": 1, "ops": "[]", "q": "*", "key": "a"}
+    refused(server.call("session/add", store=name, **form), 400)
+    refused(server.call("session/rename", store="stash", name=name), 400)
+    for path in ("session/drop", "session/update", "session/query", "session/key"):
+        refused(server.call(path, store=name, **form), 404)  # there is no such store
+    for text in (name, quote(name, safe=""), name.replace("%", "%25")):
+        path = f"system/{quote(text, safe='/.%')}"
+        assert server.call(path, "POST", value="true").status in (400, 404), path
+    assert everything_but_data(server) == there
+    assert server.call("session/list").json == stores
+
+
+@pytest.mark.parametrize("name", ["../x", "%2e%2e/x", "%2e", "%2E%2e%2fx", "*", "a%00", "a\0b"])
+def test_a_name_as_it_crosses_the_network_reaches_no_file(server: Server, name: str) -> None:
+    there = everything_but_data(server)
+    body = b"shards=1&replicas=1&store=" + name.encode()
+    refused(post(server, "session/add", body, FORM), 400)
+    if name.isprintable():  # else it is no request at all
+        for path in (f"session/{name}", f"{name}/etc/passwd", f"console/{name}", f"system/{name}"):
+            refused(post(server, path, b"", None, "GET"), 404)
+    assert everything_but_data(server) == there
+
+
+def everything_but_data(server: Server) -> list[Path]:
+    """Give all files and folders in the server's surroundings, but for what is in its data."""
+    above = server.home.parent
+    return sorted(path for path in above.rglob("*") if above / "data" not in path.parents)
+
+
+def test_names_are_no_names_of_files(tmp_path: Path) -> None:
+    """Inside, stores have names that chance made."""
+    with serving(tmp_path) as server:
+        server.log_in()
+        for name in ("named-5cc1", "renamed-5cc1"):
+            server.call("session/add", store="named-5cc1", shards=1, replicas=1)
+            upsert(server, "named-5cc1", session("named-5cc1"))
+            server.call("session/rename", store="named-5cc1", name=name)
+        server.call("user/add", username="user-5cc1", password="password", rights="")
+        assert [each["name"] for each in server.call("session/list").json] == ["renamed-5cc1"]
+    made = [path for path in tmp_path.rglob("*") if tmp_path / "data" in path.parents]
+    assert made
+    assert not [path for path in made if "5cc1" in str(path.relative_to(tmp_path))]
 
 
 def test_a_name_with_a_meaning_elsewhere_has_none_here(server: Server) -> None:

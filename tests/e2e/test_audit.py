@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import logging
 import re
+import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from m1.api.rooms import endpoints
 from m1.server.log import formatter
+from tests.e2e.curl import post
+from tests.e2e.test_serve import COMMAND
 from tests.serving import Server, serving
 from tests.waiting import until
 
@@ -46,6 +53,9 @@ def test_it_tells_who_did_what_from_where_and_how_it_ended(own: Server) -> None:
     several: dict[str, Any] = {"geo": "false", "password-min-length": "9"}
     own.call("system", **several)
     own.call("system/geo", value="true")
+    own.call("system/geo", value="marked")
+    own.call("system/passwrod", value="marked")
+    own.call("system", **{**several, "passwrod": "marked"})
     own.call("user/add", username="ada", password="password 1", rights="get")
     own.call("auth", username="ada")
     ada = own.call("auth", token="", username="ada", password="password 1").text
@@ -65,6 +75,9 @@ def test_it_tells_who_did_what_from_where_and_how_it_ended(own: Server) -> None:
         ("admin", "session/add", {}, 400),
         ("admin", "system", {"settings": several}, 204),
         ("admin", "system/{name}", {"name": "geo", "value": "true"}, 204),
+        ("admin", "system/{name}", {"name": "geo"}, 400),
+        ("admin", "system/{name}", {"name": "passwrod"}, 404),
+        ("admin", "system", {"settings": ["geo", "password-min-length", "passwrod"]}, 404),
         ("admin", "user/add", {"username": "ada", "rights": ["get"]}, 204),
         ("admin", "auth", {"username": "ada", **nobody}, 200),
         (None, "auth", {"username": "ada", **nobody}, 200),
@@ -140,28 +153,87 @@ def test_an_exceptions_text_forges_no_line(log_format: str) -> None:
     assert not any(AUDITED.match(each) for each in lines)
 
 
-def test_nothing_secret_is_in_the_log_or_the_data(tmp_path: Path) -> None:
-    marks = [f"marked-{what}-5cc1" for what in ("password", "second", "guess", "init")]
-    first, second, guess, init = marks
+def forms_of(mark: str) -> list[bytes]:
+    """Give what a text looks like where it is kept or written down, hashed by itself included."""
+    raw = mark.encode()
+    forms = [raw, raw[::-1], raw.hex().encode(), mark.encode("utf-16-le"), quote(mark).encode()]
+    for shift in range(3):  # wherever it begins in what is written in base64
+        begun = base64.b64encode(b"x" * shift + raw)
+        forms.append(begun[4 if shift else 0 : -4])
+    for name in ("md5", "sha1", "sha256", "sha512"):
+        digest = hashlib.new(name, raw)
+        forms += [digest.digest(), digest.hexdigest().encode()]
+        forms.append(base64.b64encode(digest.digest()).rstrip(b"="))
+    return forms
+
+
+def reveals(kept: bytes, mark: str) -> bool:
+    """Tell whether a text stands in what is kept, in any form."""
+    return any(form in kept for form in forms_of(mark))
+
+
+def test_control_a_secret_in_any_form_would_be_found() -> None:
+    for form in forms_of("marked-password-5cc1"):
+        assert reveals(b"..." + form + b"...", "marked-password-5cc1")
+    assert not reveals(b"marked-passw0rd-5cc1", "marked-password-5cc1")
+    assert reveals(base64.b64encode(b"ab marked-password-5cc1 ab"), "marked-password-5cc1")
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_nothing_secret_is_in_any_file_and_nothing_that_is_sent_in_the_log(
+    tmp_path: Path, log_format: str
+) -> None:
+    marks = [
+        f"marked-{what}-5cc1" for what in ("password", "second", "guess", "init", "item", "query")
+    ]
+    first, second, guess, init, item, query = marks
     (tmp_path / "secret").write_text(init)
-    with serving(tmp_path, "--init-secret-file", str(tmp_path / "secret")) as server:
+    flags = ("--init-secret-file", str(tmp_path / "secret"), "--log-format", log_format)
+    with serving(tmp_path, *flags) as server:
+        ran = partial(
+            subprocess.run, env=server.environment, check=True, capture_output=True, timeout=30
+        )
         server.call("init", username="admin", password=first, secret=guess)
         server.call("init", username="admin", password=first, secret=init)
         server.token = server.call("auth", username="admin", password=first).text
         server.call("auth", username="admin", password=guess)
-        server.call("auth", username=first, password=first)
         server.call("user/add", username="ada", password=second, rights="get")
+        server.call("user/add", username="eve", password=second, rights="get")
         server.call("user/password", username="ada", password=guess)
         server.call("user/password", "POST", token=f"{server.token}x", password=guess)
-        assert len(audits(server)) == 7
-        said = server.logged()
-        token = server.token
-    said += "".join(
-        each.read_bytes().decode("latin-1")
-        for each in tmp_path.rglob("data/**/*")
-        if each.is_file()
-    )
-    names = said.count("ada")
-    assert names, "what should be there is not looked at"
-    assert said.count(first) == 1, "the name of the user that was tried, and no password"
-    assert not any(mark in said for mark in (second, guess, init, token))
+        server.call("user/add", username="bob", passwrod=guess, rights="get")
+        server.call(f"auth?password={guess}&{server.token}", "POST", username="admin")
+        server.call("session/add", store="stash", shards=1, replicas=1)
+        for ops in (f'[{{"upsert": [{{"session": {{"id": "{item}"}}}}]}}]', f"[{item}", item):
+            server.call("session/update", store="stash", ops=ops)
+        for q in (query, f"({query}", f"{query}:[1 TO"):
+            server.call("session/query", store="stash", q=q)
+        post(server, "auth", f'{{"username": "admin", "password": "{guess}"'.encode())
+        post(server, f"nowhere/{query}", query.encode(), query, **{"m1-other": query})
+        post(server, "auth", b"%ff" + guess.encode(), None)
+        ran([COMMAND, "auth", server.url, "-username", "admin", "-password", first])
+        ran([COMMAND, "backup", "--data", tmp_path / "data", "--to", tmp_path / "backup"])
+        said, token = server.logged(), server.token
+        hashes = set(HASH.findall((tmp_path / "backup").read_bytes()))
+        running = kept_in(tmp_path)
+    assert "ada" in said, "what should be there is not looked at"
+    for mark in marks:
+        assert not reveals(said.encode(), mark), mark
+    assert token not in said
+    for kept in (running, kept_in(tmp_path)):
+        assert b"ada" in kept
+        for mark in (first, second, guess, token):
+            assert not reveals(kept, mark), mark
+    assert len(hashes) == 3, "of one password for two users"
+
+
+HASH = re.compile(rb"\$argon2id\$v=19\$m=19456,t=2,p=1\$[\w+/]+\$[\w+/]+")
+
+
+def kept_in(directory: Path) -> bytes:
+    """Give all that is in files, but for the token that the client keeps for its user."""
+    files = [path for path in directory.rglob("*") if path.is_file()]
+    mine = directory / "home" / "environments.json"
+    kept = [each.read_bytes() for each in files if each not in (mine, directory / "secret")]
+    tokens = [each["token"].encode() for each in json.loads(mine.read_text()).values()]
+    return b"\n".join([*kept, *(mine.read_bytes().replace(token, b"") for token in tokens)])

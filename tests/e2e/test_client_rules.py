@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import ssl
 import time
 from collections.abc import Callable, Iterator
@@ -12,10 +13,11 @@ from typing import Any
 import pytest
 
 from m1 import Client
+from m1.client.rules import LogIn, Login, Send
 from m1.errors import M1Error, NoConnection, TooManyLogins, Unauthorized, Unavailable
 from tests.e2e.curl import fresh, ids, session
 from tests.e2e.flavours import both, connected
-from tests.e2e.gateway import Gateway, gateway, lost, passed_on, refused
+from tests.e2e.gateway import Gateway, answered, endless, gateway, lost, passed_on, refused, sent_to
 from tests.e2e.test_tls import flags, make_certificate
 from tests.serving import Server, serving
 from tests.waiting import until
@@ -31,6 +33,31 @@ def way(server: Server) -> Iterator[Gateway]:
 
 
 # --- tokens ---
+
+
+def test_neither_token_nor_password_is_in_the_text_of_what_is_done() -> None:
+    ask = Login("ada", "marked password", None).ask()
+    done = [ask, Send(ask, "marked token"), LogIn("marked token")]
+    assert "path='auth'" in repr(done)
+    assert "marked" not in repr(done)
+
+
+@both
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_token_follows_no_redirect(
+    server: Server, way: Gateway, flavour: str, status: int
+) -> None:
+    with gateway(server.port) as other:
+        way.mishaps.extend([sent_to(other.url, status)] * 3)
+        with connected(flavour, way.url, token=server.token) as client:
+            with pytest.raises(M1Error) as told:
+                client.session.list()
+            assert told.value.status == status
+            with pytest.raises(M1Error):
+                client.session.update("stash", delete=["a"])
+            with pytest.raises(M1Error), client.session.query("stash", "*"):
+                pass
+        assert (len(way.calls), len(other.calls)) == (3, 0)
 
 
 @both
@@ -243,6 +270,42 @@ def test_connections_are_used_again(server: Server, way: Gateway) -> None:
         for _ in range(5):
             client.ping()
     assert len({call.port for call in way.calls}) == 1
+
+
+@both
+@pytest.mark.parametrize("status", [200, 400])
+def test_an_answer_without_an_end_is_given_up(way: Gateway, flavour: str, status: int) -> None:
+    way.mishaps.append(endless(status))
+    with (
+        connected(flavour, way.url, token="t") as client,
+        pytest.raises(NoConnection, match="the answer is longer than 64 MiB"),
+    ):
+        client.session.list()
+    assert len(way.calls) == 1
+
+
+@both
+def test_an_item_without_an_end_is_given_up(way: Gateway, flavour: str) -> None:
+    way.mishaps.append(endless(200))
+    with (
+        connected(flavour, way.url, token="t") as client,
+        pytest.raises(NoConnection, match="an item is longer than 64 MiB"),
+        client.session.query("stash", "*") as result,
+    ):
+        next(result)
+
+
+@both
+def test_an_answer_that_is_packed_is_not_unpacked(way: Gateway, flavour: str) -> None:
+    """It was asked for as it is: who packs it may have packed it to burst."""
+    for body in (gzip.compress(b"[]"), gzip.compress(b'{"session": {"id": "a"}}\n')):
+        headers = {"Content-Encoding": "gzip", "m1-count": "1"}
+        way.mishaps.append(answered(headers, body))
+    with connected(flavour, way.url, token="t") as client:
+        with pytest.raises(NoConnection, match="cannot be read"):
+            client.session.list()
+        with pytest.raises(NoConnection), client.session.query("stash", "*") as result:
+            next(result)
 
 
 @both

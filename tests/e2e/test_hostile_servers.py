@@ -86,6 +86,20 @@ def test_what_is_no_token_is_not_kept(m1: M1, recorder: Recorder, token: bytes) 
     assert not (m1.home / "environments.json").exists()
 
 
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_token_follows_no_redirect(m1: M1, recorder: Recorder, status: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as elsewhere:
+        place = f"http://127.0.0.1:{elsewhere.getsockname()[1]}/session/list"
+        recorder.answer = lambda handler: handler.say(status, b"", Location=place)
+        m1("environments", "add", "there", recorder.url)
+        said = refused(m1("there", "session/list", M1_TOKEN="marked"), 1)
+        assert said.startswith(f"{status} ")
+        elsewhere.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            elsewhere.accept()
+    assert [each.headers["m1-auth-token"] for each in recorder.seen] == ["marked"]
+
+
 @pytest.mark.parametrize("stores", [b"rubbish", b"{}", b"[1]", b'[{"name":"stash"}]', b"[" * 5_000])
 def test_stores_that_cannot_be_read_are_said_in_one_line(
     m1: M1, recorder: Recorder, tmp_path: Path, stores: bytes

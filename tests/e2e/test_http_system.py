@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from m1.api.rooms import endpoints
 from tests.e2e.curl import (
     add_store,
     curl,
@@ -117,7 +118,7 @@ def test_a_page_that_a_browser_here_shows_is_not_this_machine(tmp_path: Path) ->
     form: dict[str, Any] = {"username": "root", "password": "password"}
     with serving(tmp_path, "--local-metrics") as server:
         for headers in FROM_PAGES:
-            assert "127.0.0.1" in refused(server.call("init", headers=headers, **form), 403)
+            refused(server.call("init", headers=headers, **form), 403)
             refused(server.call("metrics", headers=headers), 401)
         assert server.call("init").text == "false"
         assert server.call("metrics", headers={"Host": "localhost:8100"}).status == 200
@@ -244,11 +245,77 @@ def test_health_tells_how_each_part_fares(server: Server) -> None:
 # --- other origins ---
 
 
+ASKED = {
+    "Access-Control-Request-Method": "POST",
+    "Access-Control-Request-Headers": "m1-auth-token, content-type",
+}
+PATHS = [*sorted({each.path for each in endpoints()}), "console", "docs", "nowhere"]
+
+
+def told_origins(server: Server, origin: str) -> list[str]:
+    """Call every path by every verb as a page of an origin; gives the headers that let it in."""
+    found = []
+    for path in PATHS:
+        for verb, more in (("GET", {}), ("POST", {}), ("OPTIONS", ASKED)):
+            reply = post(server, path, b"", None, verb, Origin=origin, **more)
+            assert verb != "OPTIONS" or reply.status in (204, 404, 405), path
+            found += [name for name in reply.headers if name.lower().startswith("access-control-")]
+    return found
+
+
 def test_no_origin_may_call_by_default(server: Server) -> None:
-    origin = {"Origin": "https://example.com"}
-    reply = server.call("ping", headers=origin)
-    assert header(reply, "access-control-allow-origin") is None
-    refused(post(server, "ping", b"", None, "OPTIONS", **origin), 405)
+    for origin in ("https://example.com", "null", server.url):
+        assert told_origins(server, origin) == []
+    refused(post(server, "ping", b"", None, "OPTIONS", Origin="https://example.com"), 405)
+
+
+NEAR = [
+    "http://a.example",
+    "https://a.example:8443",
+    "https://a.example.evil.example",
+    "https://evil-a.example",
+    "https://sub.a.example",
+    "https://a.example/",
+    "https://a.example, https://evil.example",
+    "https://A.EXAMPLE",
+    "null",
+    "*",
+    "",
+]
+"""Origins that are not the listed https://a.example, but look like it."""
+
+
+def test_an_unlisted_origin_is_told_nothing(own: Server) -> None:
+    assert own.call("system/cors", value="https://a.example").status == 204
+    try:
+        assert told_origins(own, "https://a.example"), "nobody is told, so this shows nothing"
+        for origin in NEAR:
+            assert told_origins(own, origin) == [], origin
+    finally:
+        assert own.call("system/cors", value="").status == 204
+
+
+def test_what_a_page_of_another_origin_posts_is_refused(own: Server) -> None:
+    """A form needs nobody's leave to be sent, and comes from the address of who looks at it."""
+    login: dict[str, Any] = {"username": "admin", "password": "a wrong guess"}
+    store = fresh(own)
+    foreign = [{"Origin": origin} for origin in (*NEAR[:-1], "http://[::1")]
+    foreign += [{"Origin": own.url, "Sec-Fetch-Site": site} for site in ("cross-site", "same-site")]
+    for headers in foreign:
+        for _ in range(3):
+            message = refused(own.call("auth", token="", headers=headers, **login), 403)
+        assert "cors" in message
+        refused(own.call("session/drop", headers=headers, store=store), 403)
+    assert found(own, store) == []
+    proxied = {"Origin": "https://m1.example", "Sec-Fetch-Site": "same-origin"}
+    own_pages: list[dict[str, str]] = [{}, {"Origin": own.url}, proxied]
+    for headers in own_pages:  # and nobody's logins are put off
+        form: dict[str, Any] = {"username": "admin", "password": "password"}
+        assert own.call("auth", token="", headers=headers, **form).status == 200
+    assert own.call("system/cors", value="https://a.example").status == 204
+    listed = {"Origin": "https://a.example", "Sec-Fetch-Site": "cross-site"}
+    refused(own.call("auth", token="", headers=listed, **login), 401)
+    assert own.call("system/cors", value="").status == 204
 
 
 def test_listed_origins_may_call(own: Server) -> None:
@@ -256,9 +323,7 @@ def test_listed_origins_may_call(own: Server) -> None:
     for cors in ("https://a.example,http://b.example:8080", '["https://a.example"]'):
         assert own.call("system/cors", value=cors).status == 204
         listed, other = {"Origin": "https://a.example"}, {"Origin": "https://evil.example"}
-        asked = {"Access-Control-Request-Method": "POST"}
-        asked["Access-Control-Request-Headers"] = "m1-auth-token, content-type"
-        reply = post(own, "session/query", b"", None, "OPTIONS", **listed, **asked, **NO_TOKEN)
+        reply = post(own, "session/query", b"", None, "OPTIONS", **listed, **ASKED, **NO_TOKEN)
         assert reply.status == 204
         assert header(reply, "access-control-allow-origin") == "https://a.example"
         assert "POST" in (header(reply, "access-control-allow-methods") or "")
@@ -274,7 +339,7 @@ def test_listed_origins_may_call(own: Server) -> None:
         assert header(reply, "access-control-allow-origin") == "https://a.example"
         reply = own.call("session/query", headers=other, store=store, q="*")
         assert header(reply, "access-control-allow-origin") is None
-        refused(post(own, "session/query", b"", None, "OPTIONS", **other, **asked), 405)
+        refused(post(own, "session/query", b"", None, "OPTIONS", **other, **ASKED), 405)
     assert own.call("system/cors", value="").status == 204
     reply = own.call("ping", headers=listed)
     assert header(reply, "access-control-allow-origin") is None
@@ -286,11 +351,36 @@ NO_TOKEN = {"m1-auth-token": ""}
 # --- addresses ---
 
 
-def test_forwarded_for_is_not_believed_by_default(server: Server) -> None:
+FORWARDED = (
+    *("X-Forwarded-For", "X-Real-IP", "X-Client-IP", "True-Client-IP", "CF-Connecting-IP"),
+    *("X-Cluster-Client-IP", "X-Forwarded", "Client-IP", "X-Original-Forwarded-For"),
+)
+
+
+def test_nothing_that_a_caller_says_of_its_address_is_believed_by_default(server: Server) -> None:
     store = fresh(server)
-    form = ("-d", f"store={store}", "--data-urlencode", 'ops=[{"upsert":[{"session.id":1}]}]')
-    assert curl(server, "session/update", *form, "-H", "X-Forwarded-For: 1.2.3.4").status == 204
-    assert server.call("session/query", store=store, q="_m1.ip:127.0.0.1").json["count"] == 1
+    theirs = server.call("auth", username="admin", ip="1.2.3.4").text
+    claims = [*((name, "1.2.3.4") for name in FORWARDED), ("Forwarded", "for=1.2.3.4")]
+    for number, claim in enumerate([*claims, ("X-Forwarded-For", "1.2.3.4, 127.0.0.1")]):
+        forged = dict([claim])
+        ops = f'[{{"upsert": [{{"session.id": {number}}}]}}]'
+        assert server.call("session/update", headers=forged, store=store, ops=ops).status == 204
+        refused(server.call("session/list", token=theirs, headers=forged), 401)
+        mine = server.call("auth", None, "", forged, username="admin", password="password").text
+        assert server.call("session/list", token=mine).status == 200
+    counted = server.call("session/query", store=store, q="_m1.ip:127.0.0.1").json["count"]
+    assert counted == len(claims) + 1
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="::1 cannot be listened on here")
+def test_who_comes_by_ipv4_to_a_server_on_ipv6_is_known_by_ipv4(tmp_path: Path) -> None:
+    with serving(tmp_path, "--host", "::", "--insecure") as six:
+        six.url = f"http://127.0.0.1:{six.port}"
+        six.add_stash()
+        upsert(six, "stash", session("x"))
+        assert ids(six, "stash", "_m1.ip:127.0.0.1") == ["x"]
+        mapped = six.call("auth", username="admin", ip="::ffff:127.0.0.1").text
+        assert six.call("session/list", token=mapped).status == 200
 
 
 def test_the_ip_of_an_item_is_the_callers(server: Server) -> None:

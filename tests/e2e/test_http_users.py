@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.e2e.curl import curl, header, post, refused
+from tests.e2e.plug import Plug
 from tests.serving import Server, serving
 
 KNOWN = {"admin", "schema", "get", "publish", "sessionQuery", "sessionUpdate"}
@@ -133,14 +135,35 @@ def test_a_removed_user_is_gone_and_a_namesake_does_not_revive_the_token(server:
     refused(server.call("session/list", token=token), 401)
 
 
-def test_an_unknown_user_and_a_wrong_password_look_alike(server: Server) -> None:
-    add_user(server, "known")
-    wrong = server.call("auth", token="", username="known", password="wrong-password")
-    unknown = server.call("auth", token="", username="unknown", password="wrong-password")
-    assert refused(wrong, 401) == refused(unknown, 401)
-
-
 # --- tokens ---
+
+
+def test_each_single_changed_bit_makes_a_token_bad(server: Server, own: Server) -> None:
+    token, plug = server.token.encode(), Plug(server)
+
+    def status(sent: bytes) -> int | None:
+        """Call with a token, byte for byte; a header that is none ends the connection."""
+        nonlocal plug
+        plug.send(b"GET /session/list HTTP/1.1\r\nHost: m1\r\nm1-auth-token: " + sent + b"\r\n\r\n")
+        reply = plug.answer()
+        assert reply is not None
+        if header(reply, "connection") == "close":
+            plug.close()
+            plug = Plug(server)
+        return reply.status
+
+    assert status(token) == 200
+    found: Counter[int | None] = Counter()
+    for at, byte in enumerate(token):
+        for bit in range(8):
+            found[status(token[:at] + bytes([byte ^ 1 << bit]) + token[at + 1 :])] += 1
+    print(found)  # noqa: T201
+    assert found.keys() == {400, 401}
+    assert found.total() == 8 * len(token)
+    assert found[401] > 4 * len(token), "most are refused before they are looked at"
+    assert status(token) == 200
+    plug.close()
+    refused(server.call("session/list", token=own.token), 401)  # another server's
 
 
 def test_a_token_works_from_the_address_that_asked_for_it_alone(server: Server) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from typing import Any
 
 from tests.clustered import SEEN_SECONDS, Two, flags_of
 from tests.e2e.curl import found, fresh, ids, refused, session, update, upsert
+from tests.e2e.test_hostile_queries import each_value_finds_its_item
 from tests.e2e.test_seed import CURL, M1, in_shell, live, make_known
 from tests.opensearch import Cluster, call
 from tests.scraped import scrape
@@ -18,6 +20,7 @@ from tests.serving import Server
 from tests.waiting import until
 
 RESUMED_SECONDS = 10.0
+VALUES = 300
 
 
 def test_what_one_server_acknowledged_the_other_finds_next(two: Two) -> None:
@@ -28,6 +31,18 @@ def test_what_one_server_acknowledged_the_other_finds_next(two: Two) -> None:
         upsert(writer, store, session("a", n=n))
         assert ids(reader, store, f"n:{n}") == ["a"]
         assert ids(reader, store, f"n:{n - 1}") == []
+
+
+def test_a_value_is_never_read_as_part_of_a_query(two: Two, rand: random.Random) -> None:
+    each_value_finds_its_item(two.one, fresh(two.one), rand, VALUES)
+
+
+def test_names_are_no_names_of_indices(two: Two, nodes: Cluster) -> None:
+    two.add_store("named-5cc1", 1, 1)
+    upsert(two.one, "named-5cc1", session("named-5cc1"))
+    names = [each["index"] for each in call(nodes.urls[0], "GET", "/_cat/indices?format=json")]
+    assert len(names) > 1
+    assert not [name for name in names if "5cc1" in name]
 
 
 def test_a_server_measures_what_the_cluster_keeps_and_how_long_it_waits_for_it(two: Two) -> None:

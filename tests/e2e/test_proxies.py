@@ -31,6 +31,8 @@ CALLER, FORGED = "127.0.0.2", "6.6.6.6"
 LIMIT = 20
 CUT = (http.client.IncompleteRead, ConnectionResetError, ssl.SSLError)
 
+BY_TLS_ALONE = "max-age=31536000"
+
 NGINX_MAIN = """
 daemon off;
 pid {directory}/nginx.pid;
@@ -194,6 +196,13 @@ def test_a_url_and_headers_within_the_servers_limit_come_through(proxy: Proxy) -
         assert (answer.status, answer.read()) == (200, b"true")
 
 
+def test_browsers_are_told_to_come_by_tls_alone(proxy: Proxy) -> None:
+    for path, status in (("console", 200), ("ping", 200), ("nowhere", 404)):
+        with proxy.open(path, {}, "") as answer:
+            assert answer.status == status
+            assert answer.headers["Strict-Transport-Security"] == BY_TLS_ALONE
+
+
 @pytest.mark.parametrize(
     ("name", "how"),
     [("nginx", CUT), ("caddy", (*CUT, ValueError))],  # old Caddys end the body well, its JSON not
@@ -216,5 +225,6 @@ def test_a_stream_flows_at_its_readers_pace_and_one_that_is_cut_looks_cut(
             with pytest.raises(how):
                 json.loads(cut.read())
 
-        status, text = proxy.call("ping")
-        assert (status, json.loads(text)["status"]) == (503, 503)
+        with proxy.open("ping", {}, "") as refusal:
+            assert (refusal.status, json.loads(refusal.read())["status"]) == (503, 503)
+            assert refusal.headers["Strict-Transport-Security"] == BY_TLS_ALONE

@@ -10,7 +10,7 @@ from m1.api.endpoint import Endpoint
 from m1.api.rooms import endpoints
 from m1.catalog import KNOWN_RIGHTS
 from tests.e2e.curl import post, refused
-from tests.serving import Server
+from tests.serving import Reply, Server
 
 REFUSALS = (401, 403)
 
@@ -61,10 +61,10 @@ def tokens(server: Server) -> dict[str, str]:
     return made
 
 
-def status_with(server: Server, endpoint: Endpoint, verb: str, token: str) -> int:
+def answer_to(server: Server, endpoint: Endpoint, verb: str, token: str) -> Reply:
     """Call without any parameter, so that whoever is let past changes nothing."""
     path = endpoint.path.replace("{name}", "geo")
-    return post(server, path, b"", None, verb, **{"m1-auth-token": token}).status
+    return post(server, path, b"", None, verb, **{"m1-auth-token": token})
 
 
 def test_the_declarations_are_those_of_the_contract() -> None:
@@ -86,16 +86,16 @@ def test_exactly_the_declared_rights_are_let_past(
         for right in tokens
         if endpoint.rights is None or not endpoint.rights or right in endpoint.rights
     }
-    statuses = {
-        right: status_with(server, endpoint, verb, token) for right, token in tokens.items()
-    }
-    assert {right for right, status in statuses.items() if status not in REFUSALS} == wanted
-    assert all(statuses[right] == 403 for right in tokens.keys() - wanted), statuses
-    anonymous = status_with(server, endpoint, verb, "")
-    assert (anonymous == 401) == (endpoint.rights is not None)
-    assert anonymous not in REFUSALS or endpoint.rights is not None
-    wrong = status_with(server, endpoint, verb, "no.token")
-    assert (wrong == 401) == (endpoint.rights is not None)
+    replies = {right: answer_to(server, endpoint, verb, token) for right, token in tokens.items()}
+    assert {right for right, reply in replies.items() if reply.status not in REFUSALS} == wanted
+    for right in tokens.keys() - wanted:
+        asked = ", ".join(endpoint.rights or ())
+        said = f"User only-{right} does not have requested right in set {asked}"
+        assert refused(replies[right], 403) == said
+    for nobodys in ("", "no.token"):
+        reply = answer_to(server, endpoint, verb, nobodys)
+        assert (reply.status == 401) == (endpoint.rights is not None)
+        assert reply.status not in REFUSALS or endpoint.rights is not None
 
 
 def test_any_one_of_several_rights_is_enough(server: Server, tokens: dict[str, str]) -> None:

@@ -23,6 +23,7 @@ import pytest
 
 from m1.server.run import _bound
 from tests.serving import Reply, Server, serving
+from tests.waiting import until as until_true
 
 COMMAND = str(Path(sys.executable).with_name("m1"))
 LIMIT = 30
@@ -197,15 +198,31 @@ def test_the_data_is_for_its_owner_alone(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir(mode=0o755)
     data.chmod(0o755)
-    with serving(tmp_path) as server:
-        server.add_stash()
-        put(server, {"session": {"id": "s1"}})
-        running = {path.name: _mode(path) for path in data.rglob("*") if path.is_file()}
-        folders = {_mode(path) for path in data.rglob("*") if path.is_dir()}
-    stopped = {path.name: _mode(path) for path in data.rglob("*") if path.is_file()}
-    assert folders | {_mode(data)} == {0o700}
-    assert "items.db" in running
+    backup = tmp_path / "m1.backup"
+    before = os.umask(0)
+    try:
+        with serving(tmp_path) as server:
+            server.add_stash()
+            for begin in range(0, 17_000, 8_500):
+                put(server, *({"session": {"id": n}} for n in range(begin, begin + 8_500)))
+            until_true(lambda: list(data.rglob("*.segment")), "no segment is made")
+            running = {path.name: _mode(path) for path in data.rglob("*") if path.is_file()}
+            folders = {_mode(path) for path in data.rglob("*") if path.is_dir()}
+            _run("backup", "--data", str(data), "--to", str(backup))
+        stopped = {path.name: _mode(path) for path in data.rglob("*") if path.is_file()}
+        _run("restore", "--from", str(backup), "--data", str(tmp_path / "again"))
+    finally:
+        os.umask(before)
+    assert folders | {_mode(data), _mode(tmp_path / "again")} == {0o700}
+    assert {"items.db", "items.db-wal", "lock", "room"} <= running.keys()
     assert set(running.values()) | set(stopped.values()) == {0o600}, (running, stopped)
+    restored = {path.name: _mode(path) for path in (tmp_path / "again").rglob("*")}
+    assert {_mode(backup), *restored.values()} == {0o600}, restored
+
+
+def _run(*arguments: str) -> None:
+    """Run the command, which must succeed."""
+    subprocess.run([COMMAND, *arguments], check=True, capture_output=True, timeout=LIMIT)
 
 
 def _mode(path: Path) -> int:
@@ -470,7 +487,7 @@ def test_a_wrong_value_in_the_environment_is_named(
 
 
 def test_other_machines_need_tls_or_the_word_insecure(tmp_path: Path) -> None:
-    for host in ("0.0.0.0", "::"):
+    for host in ("0.0.0.0", "::", "192.0.2.1", "m1.example", ""):
         code, message = refusal(tmp_path, "--host", host)
         assert code == 2
         assert "--insecure" in message

@@ -35,6 +35,10 @@ def test_an_environment_is_kept_with_its_token(home: Path) -> None:
     assert Environments().find("local") == Environment("http://127.0.0.1:8100", "secret")
 
 
+def test_a_token_is_in_no_text_about_an_environment() -> None:
+    assert repr(Environment("http://a", "secret")) == "Environment(url='http://a')"
+
+
 def test_a_slash_at_the_end_of_a_url_is_left_out(home: Path) -> None:
     Environments().save("local", "http://127.0.0.1:8100/")
     assert Environments().find("local").url == "http://127.0.0.1:8100"

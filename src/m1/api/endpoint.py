@@ -100,6 +100,8 @@ class Kind:
     name = "String"
     is_secret = False
     """Whether the value may be neither logged nor shown."""
+    is_said_once_taken = False
+    """Whether it may, unless the call was refused: nobody knows what the value was then."""
     schema: Mapping[str, Any] = {"type": "string"}
     """What it looks like in a JSON body, as JSON Schema; a text that reads as it will do too."""
 
@@ -118,6 +120,12 @@ class SecretText(Kind):
 
     is_secret = True
     schema: Mapping[str, Any] = {"type": "string", "format": "password"}
+
+
+class SettingText(Kind):
+    """The text of a setting, or of something else whose name was mistaken for one."""
+
+    is_said_once_taken = True
 
 
 class Long(Kind):
@@ -179,10 +187,11 @@ Natural = Annotated[int, Long(0)]
 Positive = Annotated[int, Long(1)]
 NameList = Annotated[tuple[str, ...], Names()]
 Secret = Annotated[str, SecretText()]
+Setting = Annotated[str, SettingText()]
 
 
 class Rest(dict[str, str]):
-    """All parameters that are not declared, by their names."""
+    """All parameters that are not declared, by their names, as texts of settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,10 +266,20 @@ class Endpoint:
             }
         return read
 
-    def sayable(self, read: Mapping[str, Any]) -> dict[str, Any]:
-        """Give those of the parameters that were read that may be said to others."""
-        secret = {each.name for each in self.parameters if each.kind.is_secret}
-        return {name: value for name, value in read.items() if name not in secret}
+    def sayable(self, read: Mapping[str, Any], was_taken: bool) -> dict[str, Any]:
+        """Give those of the parameters that were read that may be said to others.
+
+        `was_taken` tells whether the call did what it asked for; else settings are but names.
+        """
+        hidden = {
+            each.name
+            for each in self.parameters
+            if each.kind.is_secret or (each.kind.is_said_once_taken and not was_taken)
+        }
+        said = {name: value for name, value in read.items() if name not in hidden}
+        if self.rest in said and not was_taken:
+            said[self.rest] = sorted(said[self.rest])
+        return said
 
 
 Method = Callable[..., Awaitable[Any]]

@@ -11,7 +11,7 @@ import msgspec
 
 from m1.access import check_user_name, new_secret
 from m1.answers import Health
-from m1.api.endpoint import Call, Names, Rest, Secret, Text, endpoint
+from m1.api.endpoint import Call, Names, Rest, Secret, Setting, Text, endpoint
 from m1.api.metadata import check_paths
 from m1.api.services import Services
 from m1.catalog import DEFAULTS, KNOWN_RIGHTS, Catalog, User
@@ -120,7 +120,7 @@ class SystemApi:
         raises=(NotFound,),
         example={"name": "token-expire-ms", "value": "3600000"},
     )
-    async def set(self, call: Call, name: str, value: str) -> None:
+    async def set(self, call: Call, name: str, value: Setting) -> None:
         """Set one setting."""
         await self._set(call, {name: value})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Generic, TypedDict, TypeVar
 
@@ -43,7 +43,7 @@ class Ask(Generic[T_co]):
     """One call of an endpoint; parameters that are None are left out."""
 
     path: str
-    parameters: Mapping[str, Any]
+    parameters: Mapping[str, Any] = field(repr=False)
     read: Callable[[bytes], T_co]
     """Reads the body of a good answer; raises msgspec.DecodeError."""
     verb: str = "POST"

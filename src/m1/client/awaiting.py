@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any, Self
 
 import httpx
@@ -14,7 +14,8 @@ from m1.client.batch import Batch, Report, Step, Steps, Tell, Wait
 from m1.client.driving import drive_async
 from m1.client.edge import Edge, Home
 from m1.client.page import Page
-from m1.client.rules import Effect, LogIn, Send, read
+from m1.client.rules import Answer, Effect, LogIn, Send, read
+from m1.wire import Whole
 
 
 class Awaiting(Edge):
@@ -31,12 +32,12 @@ class Awaiting(Edge):
 
     async def answer(self, ask: Ask[T]) -> T:
         """Make a call; gives what is answered."""
-        return read(ask, (await self._answer(ask)).content, self._server.url)
+        return read(ask, (await self._answer(ask)).body, self._server.url)
 
-    async def _answer(self, ask: Ask[T]) -> httpx.Response:
+    async def _answer(self, ask: Ask[T]) -> Answer:
         return await drive_async(self._steps(ask), self._perform)
 
-    async def _perform(self, effect: Effect) -> httpx.Response | None:
+    async def _perform(self, effect: Effect) -> Answer | None:
         match effect:
             case Send(ask, token):
                 return await self._send(ask, token)
@@ -48,18 +49,22 @@ class Awaiting(Edge):
                 await asyncio.sleep(effect.seconds)
         return None
 
-    async def _send(self, ask: Ask[object], token: str) -> httpx.Response:
+    async def _send(self, ask: Ask[object], token: str) -> Answer:
         request = self._server.request(self._http, ask, token)
-        response = await self._http.send(request, stream=ask.streams)
+        response = await self._http.send(request, stream=True)
         self._note(response)
-        if ask.streams and not response.is_success:
-            await response.aread()
-        return response
+        if ask.streams and response.is_success:
+            return Answer(response)
+        whole = Whole()
+        async with aclosing(response):
+            async for piece in response.aiter_raw():
+                whole.add(piece)
+        return Answer(response, whole.joined())
 
     @asynccontextmanager
     async def stream(self, ask: Ask[None]) -> AsyncIterator[AsyncResult]:
         """Open the answer of a query for as long as the block lasts."""
-        response = await self._answer(ask)
+        response = (await self._answer(ask)).response
         try:
             yield AsyncResult(response, Page(ask, response, self._server.url))
         finally:
@@ -87,7 +92,7 @@ class AsyncResult(AsyncIterator[dict[str, Any]]):
 
 async def _items(response: httpx.Response, page: Page) -> AsyncIterator[dict[str, Any]]:
     with page.to_its_end():
-        async for chunk in response.aiter_bytes():
+        async for chunk in response.aiter_raw():
             for item in page.items(chunk):
                 yield item
 

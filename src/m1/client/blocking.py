@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, Self
 
 import httpx
@@ -15,7 +15,8 @@ from m1.client.batch import Batch, Report, Step, Steps, Tell, Wait
 from m1.client.driving import drive
 from m1.client.edge import Edge, Home
 from m1.client.page import Page
-from m1.client.rules import Effect, LogIn, Send, read
+from m1.client.rules import Answer, Effect, LogIn, Send, read
+from m1.wire import Whole
 
 
 class Blocking(Edge):
@@ -32,12 +33,12 @@ class Blocking(Edge):
 
     def answer(self, ask: Ask[T]) -> T:
         """Make a call; gives what is answered."""
-        return read(ask, self._answer(ask).content, self._server.url)
+        return read(ask, self._answer(ask).body, self._server.url)
 
-    def _answer(self, ask: Ask[T]) -> httpx.Response:
+    def _answer(self, ask: Ask[T]) -> Answer:
         return drive(self._steps(ask), self._perform)
 
-    def _perform(self, effect: Effect) -> httpx.Response | None:
+    def _perform(self, effect: Effect) -> Answer | None:
         match effect:
             case Send(ask, token):
                 return self._send(ask, token)
@@ -49,18 +50,22 @@ class Blocking(Edge):
                 time.sleep(effect.seconds)
         return None
 
-    def _send(self, ask: Ask[object], token: str) -> httpx.Response:
+    def _send(self, ask: Ask[object], token: str) -> Answer:
         request = self._server.request(self._http, ask, token)
-        response = self._http.send(request, stream=ask.streams)
+        response = self._http.send(request, stream=True)
         self._note(response)
-        if ask.streams and not response.is_success:
-            response.read()
-        return response
+        if ask.streams and response.is_success:
+            return Answer(response)
+        whole = Whole()
+        with closing(response):
+            for piece in response.iter_raw():
+                whole.add(piece)
+        return Answer(response, whole.joined())
 
     @contextmanager
     def stream(self, ask: Ask[None]) -> Iterator[Result]:
         """Open the answer of a query for as long as the block lasts."""
-        response = self._answer(ask)
+        response = self._answer(ask).response
         try:
             yield Result(response, Page(ask, response, self._server.url))
         finally:
@@ -88,7 +93,7 @@ class Result(Iterator[dict[str, Any]]):
 
 def _items(response: httpx.Response, page: Page) -> Iterator[dict[str, Any]]:
     with page.to_its_end():
-        for chunk in response.iter_bytes():
+        for chunk in response.iter_raw():
             yield from page.items(chunk)
 
 

@@ -15,7 +15,7 @@ import msgspec
 
 from m1.client.ask import Ask
 from m1.errors import NoConnection
-from m1.wire import count_of
+from m1.wire import Whole, count_of
 
 ACCEPT = "application/x-ndjson"
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
@@ -30,19 +30,18 @@ class Page:
         left = max(self.count - ask.parameters["start"], 0)
         self._expected = min(left, ask.parameters["rows"])
         self._got = 0
-        self._pieces: list[bytes] = []
+        self._line = Whole("an item")
         """What has come of a line that has not ended."""
 
     def items(self, chunk: bytes) -> Iterator[dict[str, Any]]:
         """Yield the items whose lines end in a chunk, one read at a time."""
         *lines, rest = chunk.split(b"\n")
         for line in lines:
-            whole = b"".join([*self._pieces, line])
-            self._pieces.clear()
+            self._line.add(line)
+            whole, self._line = self._line.joined(), Whole("an item")
             self._got += 1
             yield _decode(whole)
-        if rest:
-            self._pieces.append(rest)
+        self._line.add(rest)
 
     @contextmanager
     def to_its_end(self) -> Iterator[None]:
@@ -51,7 +50,7 @@ class Page:
             yield
         except (httpx.RequestError, msgspec.DecodeError) as error:
             raise self._broken() from error
-        if self._got != self._expected or self._pieces:
+        if self._got != self._expected or self._line.joined():
             raise self._broken()
 
     def _broken(self) -> NoConnection:

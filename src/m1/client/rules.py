@@ -14,6 +14,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Generator
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import httpx
@@ -28,17 +29,19 @@ _LONGEST_PAUSE = 2.0
 _UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 
-class Send(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Send:
     """To send a call with a token, or without one, and give the answer."""
 
     ask: Ask[object]
-    token: str
+    token: str = field(repr=False)
 
 
-class LogIn(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class LogIn:
     """To get a new token, unless that was done since `stale` was the one."""
 
-    stale: str
+    stale: str = field(repr=False)
 
 
 class Sleep(NamedTuple):
@@ -47,8 +50,15 @@ class Sleep(NamedTuple):
     seconds: float
 
 
+class Answer(NamedTuple):
+    """What was answered: its body where that was read whole, else it is still to come."""
+
+    response: httpx.Response
+    body: bytes = b""
+
+
 Effect = Send | LogIn | Sleep
-Steps = Generator[Effect, httpx.Response | None, httpx.Response]
+Steps = Generator[Effect, Answer | None, Answer]
 
 
 class Login:
@@ -90,14 +100,14 @@ def steps(ask: Ask[T], login: Login, url: str, retry_seconds: float) -> Steps:
     while True:
         token = login.token if ask.needs_token else ""
         try:
-            response = yield Send(ask, token)
+            answer = yield Send(ask, token)
         except httpx.RequestError as error:
             failed = _not_answered(ask, error, url)
         else:
-            assert response is not None
-            if response.is_success:
-                return response
-            failed = _refused(response)
+            assert answer is not None
+            if answer.response.is_success:
+                return answer
+            failed = _refused(answer)
         if may_log_in and isinstance(failed.error, Unauthorized):
             may_log_in = False
             yield LogIn(token)
@@ -115,9 +125,10 @@ def _wait(error: M1Error | NoConnection, pause: float) -> float:
     return asked + pause * random.uniform(0.5, 1.0)
 
 
-def _refused(response: httpx.Response) -> Failed:
+def _refused(answer: Answer) -> Failed:
+    response = answer.response
     wait = response.headers.get("Retry-After", "")
-    error = refusal(response.status_code, response.content, response.reason_phrase, wait)
+    error = refusal(response.status_code, answer.body, response.reason_phrase, wait)
     return Failed(Fate.REFUSED if isinstance(error, Unavailable) else Fate.FINAL, error)
 
 

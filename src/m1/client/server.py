@@ -37,6 +37,7 @@ class Server:
         """Give a pool of connections, none of which is made before it is needed."""
         return kind(
             base_url=self.url,
+            headers={"Accept-Encoding": "identity"},  # what is packed has any size unpacked
             verify=self.tls,
             timeout=self._timeout(self.read_seconds),
             limits=httpx.Limits(max_connections=self.connections, keepalive_expiry=_IDLE_SECONDS),

@@ -78,13 +78,12 @@ def _write(endpoint: Endpoint, call: Call, request: str, entry: Entry, status: i
     user = _user(call)
     if user is None and status >= 400 and not _strangers.may_be_written(monotonic()):
         return
+    parameters = endpoint.sayable(entry.parameters, was_taken=status < 400)
     said = {
         "call": endpoint.path,
         "user": user,
         "address": call.address,
-        "parameters": {
-            name: _shortened(value) for name, value in endpoint.sayable(entry.parameters).items()
-        },
+        "parameters": {name: _shortened(value) for name, value in parameters.items()},
         "status": status,
     }
     _log.log(AUDIT, "%s", endpoint.path, extra={"said": said, "request": request})

@@ -39,7 +39,7 @@ const state = createState({
 
 const app = {
   state,
-  memory: new Memory(localStorage),
+  memory: new Memory(localStorage, sessionStorage),
   server: new Server(sessionStorage, () => signOut(ENDED)),
 
   /** Change what is looked at; the way back leads here. */
@@ -93,6 +93,7 @@ const app = {
 
 function signOut(reason) {
   app.server.signOut();
+  app.memory.forgetQueries();
   state.set({
     user: null,
     rights: null,
