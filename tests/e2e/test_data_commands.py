@@ -132,7 +132,7 @@ def test_check_tells_what_is_damaged_and_repair_keeps_the_rest(tmp_path: Path) -
     assert file.read_bytes() == damaged
     done = m1("repair", "--data", data, "--accept-loss")
     assert done.returncode == 0, done
-    assert "lost: up to 1 rows" in done.stdout
+    assert "lost: up to 1 row of" in done.stdout
     (aside,) = data.glob("damaged-*")
     assert (aside / "items.db").read_bytes() == damaged
     assert m1("check", "--data", data).returncode == 0

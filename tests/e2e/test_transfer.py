@@ -150,7 +150,7 @@ def test_what_goes_out_comes_in(
     file = tmp_path / f"items.{form}{packing}"
     file.with_name(f"{file.name}.part").write_text("what a killed export left")
     out = m1("export", "e", "-store", "stash", "-file", str(file))
-    assert f"{len(TRICKY)} items of stash of e are in {file}" in one_line(out, 0)
+    assert f"{len(TRICKY)} items of stash of e written to {file}" in one_line(out, 0)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     back = m1("import", "e", "-store", "other", "-file", str(file))
     assert f"{len(TRICKY)} items are in other of e" in one_line(back, 0)
@@ -174,6 +174,17 @@ def test_an_empty_store_goes_out_and_comes_in(m1: M1, tmp_path: Path, form: str)
     file = tmp_path / f"none.{form}"
     assert "m1: 0 items " in one_line(m1("export", "e", "-store", "stash", "-file", str(file)), 0)
     assert "m1: 0 items " in one_line(m1("import", "e", "-store", "other", "-file", str(file)), 0)
+
+
+def test_one_item_is_not_told_as_many(stash: Server, m1: M1, tmp_path: Path) -> None:
+    upsert(stash, "stash", session("alone"))
+    file = tmp_path / "one.ndjson"
+    out = m1("export", "e", "-store", "stash", "-file", str(file))
+    assert f"m1: 1 item of stash of e written to {file}" in one_line(out, 0)
+    with file.open("a") as more:
+        more.write("rubbish\n")
+    back = m1("import", "e", "-store", "other", "-file", str(file))
+    assert "m1: 1 item is in other of e, 1 was refused: " in one_line(back, 1)
 
 
 @pytest.mark.parametrize("form", ["ndjson", "json", "csv"])

@@ -11,6 +11,7 @@ from io import RawIOBase
 from itertools import dropwhile
 from pathlib import Path
 
+from m1.counts import counted
 from m1.errors import Failure, Forbidden, Stopped
 from m1.progress import Live
 from m1.transfer.formats import named, read
@@ -22,7 +23,6 @@ from m1.transfer.sending import LANES, PATIENCE_SECONDS, Sender, batches, sent
 from m1.transfer.stopping import ENDINGS, reason_of
 
 _CHUNK_BYTES = 256 * 1024
-_WHAT = "items imported"
 
 
 @dataclass
@@ -80,9 +80,9 @@ class _Import:
         if given.ledger and given.ledger.is_anew:
             self._live.tell(f"m1: {given.name} has changed since it was begun: from its start")
         if self._lines:
-            self._live.tell(f"m1: {given.name}: on behind the first {self._lines:,} items")
+            self._live.tell(f"m1: {given.name}: on behind the first {counted(self._lines, 'item')}")
             lines = _behind(lines, self._lines)
-        progress = self._live.progress(given.whole, _WHAT, self._lines)
+        progress = self._live.progress(given.whole, "item", "imported", self._lines)
         for batch, refused in sent(batches(lines, key), sender.send, LANES if key else 1):
             given.rejected.add(refused)
             self._lines += len(batch)
@@ -118,9 +118,10 @@ class _Import:
 
     def _so_far(self) -> str:
         refused = self._input.rejected.count
-        text = f"{self._lines - refused:,} items are in {self._target}"
+        text = counted(self._lines - refused, "item is", "items are") + f" in {self._target}"
         if refused:
-            text += f", {refused:,} were refused: {self._input.rejected.file} has each, and why"
+            text += ", " + counted(refused, "was refused", "were refused")
+            text += f": {self._input.rejected.file} has each, and why"
         return text
 
     def _readable(self) -> Iterator[Line]:
