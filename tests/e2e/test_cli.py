@@ -515,7 +515,7 @@ def test_a_server_without_tls_that_is_called_by_https_is_told_as_that(
     m1: M1, server: Server
 ) -> None:
     url = server.url.replace("http:", "https:")
-    assert "a server without it is called by http://" in refused(m1(url, "ping"), 3)
+    assert f"it speaks no TLS: try {server.url}" in refused(m1(url, "ping"), 3)
 
 
 @pytest.mark.parametrize("arguments", [["help"], ["environments"], ["URL", "session/list"]])
