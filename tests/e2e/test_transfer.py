@@ -419,6 +419,36 @@ def test_a_store_that_is_not_there_says_how_to_add_it(m1: M1, tmp_path: Path) ->
     file.write_text(TRICKY[0])
     said = one_line(m1("import", "e", "-store", "none", "-file", str(file)), 1)
     assert "m1 e session/add -store none -shards 1 -replicas 1" in said
+    assert set(tmp_path.iterdir()) == {file}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "code"), [("a.json", "[1, 2", 2), ("a.csv", "a,a\n1,2\n", 2), ("a", "x", 1)]
+)
+def test_an_input_that_is_none_leaves_no_note_behind(
+    m1: M1, tmp_path: Path, name: str, text: str, code: int
+) -> None:
+    file = tmp_path / name
+    file.write_text(text)
+    one_line(m1("import", "e", "-store", "stash", "-file", str(file)), code)
+    rejected = file.with_name(f"{name}.rejected")
+    assert set(tmp_path.iterdir()) <= {file, rejected}
+
+
+def test_an_import_that_is_ended_before_anything_is_in_leaves_no_note_behind(
+    m1: M1, tmp_path: Path
+) -> None:
+    file = tmp_path / "a.ndjson"
+    file.write_text(TRICKY[0])
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        away = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        command = ("import", away, "-store", "stash", "-file", str(file))
+        with m1.start(*command) as importing, silent.accept()[0]:
+            importing.send_signal(signal.SIGINT)
+            _, said = importing.communicate(timeout=LIMIT)
+    assert importing.returncode == 130
+    assert said == b"m1: ended by Ctrl-C; the same command begins anew, which does no harm\n"
+    assert set(tmp_path.iterdir()) == {file}
 
 
 def test_who_may_not_see_the_key_imports_one_update_at_a_time(

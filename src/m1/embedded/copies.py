@@ -29,6 +29,7 @@ from m1.embedded.disk import (
     lock,
     make_tables,
     not_ours,
+    unmake,
 )
 from m1.embedded.manifest import sync_directory
 from m1.errors import DamagedData, Failure, StartError
@@ -182,7 +183,8 @@ def bring_back(source: Path, data: Path, tell: Tell) -> None:
     """Make a data directory of a backup; raises as `back_up` does."""
     if not is_empty(data / FILE):
         raise StartError(f"{data} has data already: restore into another directory")
-    with closing(lock(data)), _open(source) as original:
+    is_new = not data.exists()
+    with _open(source) as original, closing(lock(data)), _all_or_nothing(data, is_new=is_new):
         rows, sha256 = original.seal()
         (data / FILE).unlink(missing_ok=True)
         with _copy(data / FILE) as copy:
@@ -194,6 +196,17 @@ def bring_back(source: Path, data: Path, tell: Tell) -> None:
                 )
             _forget_lost_data(data)
         tell(f"{counted(rows, 'row')}, sha256 {sha256}: as backed up")
+
+
+@contextmanager
+def _all_or_nothing(data: Path, *, is_new: bool) -> Iterator[None]:
+    """Leave nothing of a new directory where the block fails."""
+    try:
+        yield
+    except BaseException:
+        if is_new:
+            unmake(data)
+        raise
 
 
 def _forget_lost_data(data: Path) -> None:

@@ -42,11 +42,10 @@ def import_items(
     target: Place, given: Input, live: Live, patience: float = PATIENCE_SECONDS
 ) -> None:
     """Import all items; raises Stopped, with the way on, where not all of them are in."""
-    key = _key(target, live)
     work = _Import(target, given, live)
     sender = Sender(target, live.tell, patience)
     try:
-        work.carry_out(sender, key)
+        work.carry_out(sender, _key(target, live))
     except ENDINGS as error:
         raise work.stopped(error) from error
     finally:
@@ -93,14 +92,12 @@ class _Import:
     def stopped(self, error: BaseException) -> Stopped:
         """Say what ended the import, how much is in, and how to go on."""
         reason, code = reason_of(error, self._input.name)
-        way = "the same command begins anew, which does no harm"
-        if self._input.ledger:
-            way = "the same command goes on from there"
-            try:
-                self._input.ledger.save()
-            except Failure as failure:
-                way = f"{failure}, so the same command goes on a little before that"
-        return Stopped(f"{reason}; {self._so_far()}; {way}", code)
+        ledger, anew = self._input.ledger, "the same command begins anew, which does no harm"
+        if not self._lines and not self._input.rejected.is_there:  # nothing is known to be in
+            if ledger:
+                ledger.end()
+            return Stopped(f"{reason}; {anew}", code)
+        return Stopped(f"{reason}; {self._so_far()}; {_kept(ledger) if ledger else anew}", code)
 
     def finish(self) -> None:
         """Say how much is in; raises Stopped where something is not."""
@@ -130,6 +127,15 @@ class _Import:
             yield from self._input.lines
         except Broken as error:
             self._broken = error
+
+
+def _kept(ledger: Ledger) -> str:
+    """Write down how far an import is; says how it goes on."""
+    try:
+        ledger.save()
+    except Failure as failure:
+        return f"{failure}, so the same command goes on a little before that"
+    return "the same command goes on from there"
 
 
 def _behind(lines: Iterator[Line], count: int) -> Iterator[Line]:
