@@ -108,7 +108,8 @@ def main() -> int:
     except KeyboardInterrupt:
         return 0
     except (M1Error, Failure) as error:
-        print(f"demo: {error}; the server's log is in {_FOLDER}/server", file=sys.stderr)  # noqa: T201
+        where = "" if isinstance(error, Misuse) else f"; the server's log is in {_FOLDER}/server"
+        print(f"demo: {error}{where}", file=sys.stderr)  # noqa: T201
         return error.exit_code if isinstance(error, Failure) else 1
     return 0
 

@@ -726,6 +726,24 @@ def test_help_lists_every_endpoint(m1: M1, flag: str) -> None:
         assert endpoint.path in done.stdout.decode()
 
 
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("nowhere", "m1 <environment> <endpoint>"),
+        ("auth", "m1 auth <environment>"),
+        ("environments", "m1 environments [add"),
+        ("nowhere session/query", "session/query"),
+        *((command, f"m1 {command} <") for command in ("export", "import", "copy", "simulate")),
+        *((f"{command} here", f"m1 {command} <") for command in ("export", "import", "simulate")),
+    ],
+)
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_is_given_wherever_it_is_asked_for(m1: M1, asked: str, told: str, flag: str) -> None:
+    done = m1(*asked.split(), flag)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert told in done.stdout.decode()
+
+
 @pytest.mark.parametrize("path", sorted({endpoint.path for endpoint in endpoints()}))
 def test_help_of_an_endpoint_says_its_verbs_rights_and_parameters(m1: M1, path: str) -> None:
     shown = m1("help", f"/{path}").stdout.decode()

@@ -435,6 +435,14 @@ def test_an_input_that_is_none_leaves_no_note_behind(
     assert set(tmp_path.iterdir()) <= {file, rejected}
 
 
+def test_a_packed_file_that_cannot_be_begun_is_named(m1: M1, tmp_path: Path) -> None:
+    file = tmp_path / "a.gz"
+    file.write_bytes(b"\x1f\x8bno")
+    said = one_line(m1("import", "e", "-store", "stash", "-file", str(file)), 2)
+    assert said.startswith(f"m1: {file}: what is packed is damaged")
+    assert set(tmp_path.iterdir()) == {file}
+
+
 def test_an_import_that_is_ended_before_anything_is_in_leaves_no_note_behind(
     m1: M1, tmp_path: Path
 ) -> None:

@@ -12,7 +12,7 @@ from itertools import dropwhile
 from pathlib import Path
 
 from m1.counts import counted
-from m1.errors import Failure, Forbidden, Stopped
+from m1.errors import Failure, Forbidden, M1Error, Stopped
 from m1.progress import Live
 from m1.transfer.formats import named, read
 from m1.transfer.ledger import Ledger, Rejected
@@ -96,7 +96,7 @@ class _Import:
         if not self._lines and not self._input.rejected.is_there:  # nothing is known to be in
             if ledger:
                 ledger.end()
-            return Stopped(f"{reason}; {anew}", code)
+            return Stopped(reason if isinstance(error, M1Error) else f"{reason}; {anew}", code)
         return Stopped(f"{reason}; {self._so_far()}; {_kept(ledger) if ledger else anew}", code)
 
     def finish(self) -> None:
@@ -156,7 +156,7 @@ def from_file(stack: ExitStack, file: Path, form: str, target: Place) -> Input:
     size = max(status.st_size, 1)
     return Input(
         str(file),
-        read(unpacked(_chunks(opened)), form or named(file.name)[0]),
+        _lines(opened, str(file), form or named(file.name)[0]),
         rejected,
         Ledger(file, target, rejected),
         share=lambda: opened.tell() / size,
@@ -165,7 +165,7 @@ def from_file(stack: ExitStack, file: Path, form: str, target: Place) -> Input:
 
 def from_pipe(stream: RawIOBase, name: str, form: str, target: Place) -> Input:
     """Read a pipe; what is refused goes into the working folder."""
-    return Input(name, read(unpacked(_chunks(stream)), form), _rejected_here(target))
+    return Input(name, _lines(stream, name, form), _rejected_here(target))
 
 
 def from_store(source: Place, target: Place, q: str) -> Input:
@@ -179,6 +179,14 @@ def _rejected_here(target: Place) -> Rejected:
     rejected = Rejected(Path(f"{target.store}.rejected"))
     rejected.begin()
     return rejected
+
+
+def _lines(stream: RawIOBase, name: str, form: str) -> Iterator[Line]:
+    """Read lines; raises Broken where there is not even a beginning."""
+    try:
+        return read(unpacked(_chunks(stream)), form)
+    except Broken as error:
+        raise Broken(f"{name}: {error}") from None
 
 
 def _chunks(stream: RawIOBase) -> Iterator[bytes]:
