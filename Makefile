@@ -31,11 +31,12 @@ torture: $(VENV)/.tools ## crash, cut and damage it for 45 minutes; as root, els
 	@M1_TORTURE=1 $(BIN)/python -m pytest $(BESIDE) tests/crash tests/property \
 	    tests/e2e/test_consistency.py tests/e2e/test_resources.py -v -s --durations=0 $(ARGS)
 
-check: $(VENV)/.tools ## format, lint, types and known weaknesses
+check: $(VENV)/.tools ## format, lint, types and known weaknesses, of the console too
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/bandit -q -ll -c pyproject.toml -r src scripts
+	@$(BIN)/oxlint --quiet src/m1/console/web
 
 bench: $(VENV)/.tools ## compare with PostgreSQL and OpenSearch, side by side, as a table
 	@$(BIN)/python -m benchmarks.compare $(ARGS)

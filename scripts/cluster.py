@@ -15,6 +15,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from m1.counts import counted
+from scripts.saying import command, say
 from tests.opensearch import Cluster, Missing, cluster
 from tests.serving import Server
 
@@ -24,12 +26,12 @@ _TO_PASTE = """
 
 the user is admin, its password {password}. In another terminal, in this folder:
 
-  m1 environments add cluster {url}
-  m1 auth cluster -username admin -password {password}
-  m1 cluster session/add -store stash -shards 2 -replicas 2
-  m1 cluster session/update -store stash -ops '[{{"upsert": [{{"session": {{"id": "s1"}}}}]}}]'
-  m1 cluster session/query -store stash -q '*'
-  m1 cluster health
+  {m1} environments add cluster {url}
+  {m1} auth cluster -username admin -password {password}
+  {m1} cluster session/add -store stash -shards 2 -replicas 2
+  {m1} cluster session/update -store stash -ops '[{{"upsert": [{{"session": {{"id": "s1"}}}}]}}]'
+  {m1} cluster session/query -store stash -q '*'
+  {m1} cluster health
 
 Kill a node by its pid, and ask again. Ctrl-C ends everything.
 """
@@ -40,13 +42,13 @@ def _run(count: int, servers: int) -> None:
         tempfile.TemporaryDirectory(prefix="m1-cluster-") as scratch,
         contextlib.ExitStack() as stack,
     ):
-        _say(f"fetching OpenSearch and starting {count} nodes ...")
+        say(f"fetching OpenSearch and starting {counted(count, 'node')} ...")
         nodes = stack.enter_context(cluster(Path(scratch), count))
-        _say(f"starting {servers} servers ...")
+        say(f"starting {counted(servers, 'server')} ...")
         started = [_server(stack, Path(scratch) / f"server{n}", nodes) for n in range(servers)]
         password = secrets.token_urlsafe(12)
         started[0].log_in(password)
-        _say(
+        say(
             _TO_PASTE.format(
                 nodes="\n".join(
                     f"node {node.name} at {node.url}, pid {node.process.pid}"
@@ -56,11 +58,12 @@ def _run(count: int, servers: int) -> None:
                 servers="\n".join(f"server at {server.url}" for server in started),
                 password=password,
                 url=started[0].url,
+                m1=command(),
             )
         )
         with contextlib.suppress(KeyboardInterrupt):
             signal.pause()
-        _say("ending ...")
+        say("ending ...")
 
 
 def _server(stack: contextlib.ExitStack, directory: Path, nodes: Cluster) -> Server:
@@ -68,10 +71,6 @@ def _server(stack: contextlib.ExitStack, directory: Path, nodes: Cluster) -> Ser
     server = Server(directory / "data", *flags, home=directory / "home", own_group=True)
     stack.callback(server.stop)
     return server
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201
 
 
 def main() -> int:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import fcntl
-import os
 import secrets
 import shutil
 import signal
@@ -21,6 +20,7 @@ from pathlib import Path
 from m1.environments import Environment, Environments
 from m1.errors import Failure, M1Error, Misuse
 from m1.simulate import Wishes, simulate
+from scripts.saying import command, say
 from tests.serving import Server
 
 _FOLDER = Path("demo-data")
@@ -53,10 +53,10 @@ def _run(visitors: int, rate: float, speed: float) -> None:
         server.add_stash(password)
         environment = Environment(server.url, server.token)
         stack.enter_context(_known(environment))
-        _say(_TO_SHOW.format(url=server.url, password=password, m1=_command()))
+        say(_TO_SHOW.format(url=server.url, password=password, m1=command()))
         wishes = Wishes(_STORE, visitors, rate, seed=secrets.randbelow(2**32), speed=speed)
-        _say(simulate(_ENVIRONMENT, environment, wishes))
-        _say("ending the server ...")
+        say(simulate(_ENVIRONMENT, environment, wishes))
+        say("ending the server ...")
 
 
 @contextlib.contextmanager
@@ -94,14 +94,6 @@ def _started(folder: Path) -> Server:
     raise Failure(str(why))
 
 
-def _command() -> str:
-    return "m1" if shutil.which("m1") else os.path.relpath(Path(sys.executable).with_name("m1"))
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201
-
-
 def main() -> int:
     """Read the flags, and run; gives the exit code."""
     parser = argparse.ArgumentParser(prog="python -m scripts.demo", allow_abbrev=False)
@@ -116,7 +108,8 @@ def main() -> int:
     except KeyboardInterrupt:
         return 0
     except (M1Error, Failure) as error:
-        print(f"demo: {error}; the server's log is in {_FOLDER}/server", file=sys.stderr)  # noqa: T201
+        where = "" if isinstance(error, Misuse) else f"; the server's log is in {_FOLDER}/server"
+        print(f"demo: {error}{where}", file=sys.stderr)  # noqa: T201
         return error.exit_code if isinstance(error, Failure) else 1
     return 0
 

@@ -13,8 +13,8 @@ import pytest
 HOUSE = Path(__file__).parents[1] / "src" / "m1"
 
 FLOORS = [
-    ["answers", "errors", "progress", "readings", "steps"],
-    ["values", "pretty", "longwork", "metrics", "wire", "advice"],
+    ["answers", "counts", "errors", "readings", "steps"],
+    ["values", "pretty", "progress", "longwork", "metrics", "wire", "advice"],
     ["jsontext", "environments", "query"],
     ["paths", "caller", "client", "patience"],
     ["terms", "transfer", "simulate"],

@@ -30,6 +30,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from m1.catalog import Catalog, User
+from m1.counts import counted
 from m1.errors import BadRequest, Forbidden, TooManyLogins, Unauthorized
 
 ANY_ADDRESS = "..."
@@ -183,7 +184,9 @@ class Passwords:
         """Hash a password; raises BadRequest where it is too short or too long."""
         least = int(catalog.setting("password-min-length"))
         if len(password) < least:
-            raise BadRequest(f"password: at least {least} characters are needed")
+            raise BadRequest(
+                f"password: at least {counted(least, 'character is', 'characters are')} needed"
+            )
         if len(password.encode()) > MAX_PASSWORD_BYTES:
             raise BadRequest(f"password: at most {MAX_PASSWORD_BYTES} bytes are possible")
         return await self._beside(_hasher.hash, password)

@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 
 from m1.environments import Environment
 from m1.errors import M1Error, NoConnection, refusal
-from m1.wire import Whole, check_token, count_of, server_url
+from m1.wire import Whole, check_token, count_of, no_answer, server_url, speaks_no_tls
 
 _CONNECT_SECONDS = 10
 _MOST_OF_A_REFUSAL = 64 * 1024
@@ -63,7 +63,9 @@ def call(
             with response:
                 raise _refusal(response)
     except (OSError, http.client.HTTPException) as error:
-        raise NoConnection(f"cannot reach {environment.url}: {_reason(error)}") from None
+        raise NoConnection(
+            f"cannot reach {environment.url}: {_reason(error, environment.url)}"
+        ) from None
     count = count_of(response.getheader("m1-count", "0"), environment.url)
     return Answer(response.getheader("Content-Type", ""), count, _body(response))
 
@@ -128,12 +130,15 @@ def _body(response: http.client.HTTPResponse) -> Iterator[bytes]:
         response.close()
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, address: str) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         trusted = "SSL_CERT_FILE can name a file of those to trust"
         return f"its certificate is not good: {error.verify_message}; {trusted}"
     if isinstance(error, ssl.SSLError):
-        why = error.reason.replace("_", " ").lower()
-        return f"TLS failed ({why}): a server without it is called by http://"
+        if error.reason == "WRONG_VERSION_NUMBER":
+            return speaks_no_tls(address)
+        return f"TLS failed: {error.reason.replace('_', ' ').lower()}"
+    if isinstance(error, http.client.RemoteDisconnected):
+        return no_answer(address)
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return " ".join(reason.split())

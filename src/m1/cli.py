@@ -43,6 +43,7 @@ Ctrl-C."""
 
 _DATA_COMMANDS = ("backup", "restore", "check", "repair")
 _TRANSFERS = ("copy", "export", "import")
+_TOLD_BY_USAGE = ("auth", "environments")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
@@ -80,9 +81,16 @@ def _run(arguments: Sequence[str]) -> int:
         print(USAGE, file=sys.stderr)
         return 2
     name, *rest = arguments
+    if name in _TOLD_BY_USAGE and rest in (["--help"], ["-h"]):
+        print(USAGE)
+        return 0
     if name in _COMMANDS:
         return _COMMANDS[name](rest) or 0
     match rest:
+        case ["--help" | "-h"]:
+            _help([])
+        case [endpoint, "--help" | "-h"]:
+            _help([endpoint])
         case [endpoint, *given]:
             _call(name, endpoint, _parameters(given))
         case _:
@@ -204,7 +212,7 @@ def _transfer(command: str, arguments: Sequence[str]) -> None:
 def _told(command: str, usage: str, arguments: Sequence[str]) -> tuple[str, Sequence[str]] | None:
     """Give the environment and what follows, or say how the command is used, where asked."""
     match arguments:
-        case ["--help" | "-h"]:
+        case ["--help" | "-h"] | [_, "--help" | "-h"]:
             print(usage)
             return None
         case [name, *given] if not name.startswith("-"):

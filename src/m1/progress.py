@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable
 from time import monotonic
 
+from m1.counts import counted
+
 Tell = Callable[[str], None]
 """Takes a line for whoever watches."""
 _TOLD_SECONDS = 1.0
@@ -36,9 +38,9 @@ class Live:
         self._is_open = True
         return None
 
-    def progress(self, whole: int, what: str, done: int = 0) -> Progress:
+    def progress(self, whole: int, what: str, how: str = "", done: int = 0) -> Progress:
         """Show how far a piece of work is, with a bar where figures change in place."""
-        return Progress(self.show, whole, what, done=done, bar=self._in_place)
+        return Progress(self.show, whole, what, how, done=done, bar=self._in_place)
 
     def tell(self, text: str) -> None:
         """Tell what stays to be read, below the figures shown last."""
@@ -53,17 +55,25 @@ class Live:
 
 
 class Progress:
-    """Tells how far one piece of work is; `what` is what is counted, as in "items".
+    """Tells how far one piece of work is; `what` and `how` are as in "item" and "exported".
 
     `whole` is how many there are, 0 where nobody knows; `done` how many are done already.
     """
 
     def __init__(
-        self, tell: Tell, whole: int, what: str, *, done: int = 0, bar: bool = False
+        self,
+        tell: Tell,
+        whole: int,
+        what: str,
+        how: str = "",
+        *,
+        done: int = 0,
+        bar: bool = False,
     ) -> None:
         self._tell = tell
         self._whole = whole
         self._what = what
+        self._how = f" {how}" if how else ""
         self._before = done
         self._bar = bar
         self._pause = _SHOWN_SECONDS if bar else _TOLD_SECONDS
@@ -77,8 +87,8 @@ class Progress:
         self._told = now
         share = min(done / self._whole if self._whole else share, 1.0)
         rate = (done - self._before) / (now - self._begun)
-        text = f"{done:,} of {self._whole:,}" if self._whole else f"{done:,}"
-        text += f" {self._what}"
+        text = f"{done:,} of " if self._whole else ""
+        text += counted(self._whole or done, self._what) + self._how
         if share:
             text += f" ({int(share * 100)} %)"
         text += f", {rate:,.0f} a second"

@@ -1,4 +1,4 @@
-"""What both callers, the command's and the Python client's, make sure of: URL, token, size."""
+"""What both callers, the command and the Python client, make sure of: URL, TLS, token, sizes."""
 
 from __future__ import annotations
 
@@ -68,3 +68,16 @@ def count_of(said: str, address: str) -> int:
 def not_ours(address: str, problem: str) -> NoConnection:
     """Give the error for an answer that no server of ours gives."""
     return NoConnection(f"{address} is no server of ours: {problem}")
+
+
+def speaks_no_tls(address: str) -> str:
+    """Say what is the matter where TLS was spoken to a server that has none."""
+    return f"it speaks no TLS: try http{address.removeprefix('https')}"
+
+
+def no_answer(address: str) -> str:
+    """Say what may be the matter where a server ended a connection without a word."""
+    said = "it closed the connection without an answer"
+    if address.startswith("https:"):
+        return said
+    return f"{said}: if it speaks TLS, try https{address.removeprefix('http')}"

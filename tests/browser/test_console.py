@@ -167,6 +167,23 @@ def test_columns_are_picked_and_remembered_for_each_store(view: View) -> None:
     assert "user.member" not in heads
 
 
+def test_numbers_end_at_the_right_and_so_do_their_heads(view: View) -> None:
+    view.finds(VISITS)
+    expect(view.page.locator(".results th.number")).not_to_have_count(0)
+    script = """() => [...document.querySelectorAll(".results th")].map((head, at) => {
+        const cells = [...document.querySelectorAll(`.results td:nth-child(${at + 1})`)];
+        const told = cells.filter((cell) => cell.innerText && cell.innerText !== "–");
+        const aligned = (element) => getComputedStyle(element).textAlign === "right";
+        return [
+            told.every((cell) => /^-?[\\d.]+(, -?[\\d.]+)*$/.test(cell.innerText)),
+            aligned(head.querySelector("button")),
+            told.length > 0 && told.every(aligned),
+        ];
+    })"""
+    columns = view.page.evaluate(script)
+    assert {tuple(column) for column in columns} == {(True,) * 3, (False,) * 3}
+
+
 def test_a_view_that_is_live_shows_what_comes(views: OPEN_VIEW, shop: Server) -> None:
     shop.call("session/add", store="live", shards=1, replicas=1)
     view = views()

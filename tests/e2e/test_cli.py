@@ -515,7 +515,7 @@ def test_a_server_without_tls_that_is_called_by_https_is_told_as_that(
     m1: M1, server: Server
 ) -> None:
     url = server.url.replace("http:", "https:")
-    assert "a server without it is called by http://" in refused(m1(url, "ping"), 3)
+    assert f"it speaks no TLS: try {server.url}" in refused(m1(url, "ping"), 3)
 
 
 @pytest.mark.parametrize("arguments", [["help"], ["environments"], ["URL", "session/list"]])
@@ -724,6 +724,24 @@ def test_help_lists_every_endpoint(m1: M1, flag: str) -> None:
     assert done.returncode == 0
     for endpoint in endpoints():
         assert endpoint.path in done.stdout.decode()
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("nowhere", "m1 <environment> <endpoint>"),
+        ("auth", "m1 auth <environment>"),
+        ("environments", "m1 environments [add"),
+        ("nowhere session/query", "session/query"),
+        *((command, f"m1 {command} <") for command in ("export", "import", "copy", "simulate")),
+        *((f"{command} here", f"m1 {command} <") for command in ("export", "import", "simulate")),
+    ],
+)
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_is_given_wherever_it_is_asked_for(m1: M1, asked: str, told: str, flag: str) -> None:
+    done = m1(*asked.split(), flag)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert told in done.stdout.decode()
 
 
 @pytest.mark.parametrize("path", sorted({endpoint.path for endpoint in endpoints()}))

@@ -320,7 +320,28 @@ def test_a_certificate_is_checked_by_the_system_or_by_what_is_given(
         begun = time.monotonic()
         with (
             connected(flavour, server.url) as client,
-            pytest.raises(NoConnection, match="shows no good certificate"),
+            pytest.raises(
+                NoConnection, match="certificate is not good: self-signed certificate; tls="
+            ),
         ):
             client.ping()
         assert time.monotonic() - begun < 5  # it is not tried again
+        plain = server.url.replace("https:", "http:")
+        with (
+            connected(flavour, plain, retry_seconds=0.0) as client,
+            pytest.raises(NoConnection, match=f"if it speaks TLS, try {server.url}$"),
+        ):
+            client.ping()
+
+
+@both
+def test_a_server_without_tls_is_told_as_that_and_not_asked_again(
+    server: Server, flavour: str
+) -> None:
+    begun = time.monotonic()
+    with (
+        connected(flavour, server.url.replace("http:", "https:")) as client,
+        pytest.raises(NoConnection, match=f"it speaks no TLS: try {server.url}$"),
+    ):
+        client.ping()
+    assert time.monotonic() - begun < 5

@@ -69,7 +69,7 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server
         asked = ("-visitors", "1500", "-rate", "300", "-seconds", "3", "-seed", "7")
         done = m1("simulate", server.url, *asked, M1_TOKEN=server.token)
         assert done.returncode == 0, done.stderr
-        assert b"seed 7: 1,500 visitors and 300 events a second" in done.stderr
+        assert b"seed 7: 1,500 visitors and 300 events/s" in done.stderr
         assert b" visitors on site, " in done.stderr
         yield server, m1, done.stdout
 

@@ -150,7 +150,7 @@ def test_what_goes_out_comes_in(
     file = tmp_path / f"items.{form}{packing}"
     file.with_name(f"{file.name}.part").write_text("what a killed export left")
     out = m1("export", "e", "-store", "stash", "-file", str(file))
-    assert f"{len(TRICKY)} items of stash of e are in {file}" in one_line(out, 0)
+    assert f"{len(TRICKY)} items of stash of e written to {file}" in one_line(out, 0)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     back = m1("import", "e", "-store", "other", "-file", str(file))
     assert f"{len(TRICKY)} items are in other of e" in one_line(back, 0)
@@ -174,6 +174,17 @@ def test_an_empty_store_goes_out_and_comes_in(m1: M1, tmp_path: Path, form: str)
     file = tmp_path / f"none.{form}"
     assert "m1: 0 items " in one_line(m1("export", "e", "-store", "stash", "-file", str(file)), 0)
     assert "m1: 0 items " in one_line(m1("import", "e", "-store", "other", "-file", str(file)), 0)
+
+
+def test_one_item_is_not_told_as_many(stash: Server, m1: M1, tmp_path: Path) -> None:
+    upsert(stash, "stash", session("alone"))
+    file = tmp_path / "one.ndjson"
+    out = m1("export", "e", "-store", "stash", "-file", str(file))
+    assert f"m1: 1 item of stash of e written to {file}" in one_line(out, 0)
+    with file.open("a") as more:
+        more.write("rubbish\n")
+    back = m1("import", "e", "-store", "other", "-file", str(file))
+    assert "m1: 1 item is in other of e, 1 was refused: " in one_line(back, 1)
 
 
 @pytest.mark.parametrize("form", ["ndjson", "json", "csv"])
@@ -408,6 +419,44 @@ def test_a_store_that_is_not_there_says_how_to_add_it(m1: M1, tmp_path: Path) ->
     file.write_text(TRICKY[0])
     said = one_line(m1("import", "e", "-store", "none", "-file", str(file)), 1)
     assert "m1 e session/add -store none -shards 1 -replicas 1" in said
+    assert set(tmp_path.iterdir()) == {file}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "code"), [("a.json", "[1, 2", 2), ("a.csv", "a,a\n1,2\n", 2), ("a", "x", 1)]
+)
+def test_an_input_that_is_none_leaves_no_note_behind(
+    m1: M1, tmp_path: Path, name: str, text: str, code: int
+) -> None:
+    file = tmp_path / name
+    file.write_text(text)
+    one_line(m1("import", "e", "-store", "stash", "-file", str(file)), code)
+    rejected = file.with_name(f"{name}.rejected")
+    assert set(tmp_path.iterdir()) <= {file, rejected}
+
+
+def test_a_packed_file_that_cannot_be_begun_is_named(m1: M1, tmp_path: Path) -> None:
+    file = tmp_path / "a.gz"
+    file.write_bytes(b"\x1f\x8bno")
+    said = one_line(m1("import", "e", "-store", "stash", "-file", str(file)), 2)
+    assert said.startswith(f"m1: {file}: what is packed is damaged")
+    assert set(tmp_path.iterdir()) == {file}
+
+
+def test_an_import_that_is_ended_before_anything_is_in_leaves_no_note_behind(
+    m1: M1, tmp_path: Path
+) -> None:
+    file = tmp_path / "a.ndjson"
+    file.write_text(TRICKY[0])
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        away = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        command = ("import", away, "-store", "stash", "-file", str(file))
+        with m1.start(*command) as importing, silent.accept()[0]:
+            importing.send_signal(signal.SIGINT)
+            _, said = importing.communicate(timeout=LIMIT)
+    assert importing.returncode == 130
+    assert said == b"m1: ended by Ctrl-C; the same command begins anew, which does no harm\n"
+    assert set(tmp_path.iterdir()) == {file}
 
 
 def test_who_may_not_see_the_key_imports_one_update_at_a_time(

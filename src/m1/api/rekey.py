@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from m1.api.endpoint import Call
 from m1.catalog import SharedCatalog, Store
+from m1.counts import counted
 from m1.engine import Engine, Put
 from m1.errors import BadRequest, Conflict
 from m1.jsontext import read
@@ -105,4 +106,4 @@ class _Problems:
 def _count(olds: list[str]) -> str:
     named = ", ".join(repr(old) for old in olds[:_NAMED])
     more = ", ..." if len(olds) > _NAMED else ""
-    return f"{len(olds)} item{'s have' if len(olds) > 1 else ' has'} ({named}{more})"
+    return f"{counted(len(olds), 'item has', 'items have')} ({named}{more})"

@@ -15,6 +15,7 @@ from m1.api.endpoint import Call, Names, Rest, Secret, Setting, Text, endpoint
 from m1.api.metadata import check_paths
 from m1.api.services import Services
 from m1.catalog import DEFAULTS, KNOWN_RIGHTS, Catalog, User
+from m1.counts import counted
 from m1.engine import Check
 from m1.errors import BadRequest, Conflict, Forbidden, NotFound, TooManyLogins
 from m1.metrics import CONTENT_TYPE, exposition
@@ -84,7 +85,7 @@ class SystemApi:
         geo = self._services.geo
         parts = {
             "system": Health("PASSED"),
-            "users": Health("PASSED", f"{len(call.catalog.users)} users"),
+            "users": Health("PASSED", counted(len(call.catalog.users), "user")),
             "db": _summary(check for check in checks if check.part == "db"),
             "geo": Health("PASSED", geo.description if geo else "no database is configured"),
             "sessions": _sessions(call.catalog, checks),

@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from m1.client.ask import Ask, Id, Item, Op, text_of, update
+from m1.counts import counted
 from m1.errors import BadRequest, M1Error, Misuse, NoConnection, TooLarge
 
 _UPDATES_HELD = 8
@@ -55,7 +56,7 @@ class UpdatesFailed(Exception):
             for each in failures
             for op in each.ops
         )
-        what = "1 change was" if count == 1 else f"{count} changes were"
+        what = counted(count, "change was", "changes were")
         super().__init__(f"{what} not applied: {failures[0].error}")
         self.failures = failures
 

@@ -14,6 +14,7 @@ import httpx
 import msgspec
 
 from m1.client.ask import Ask
+from m1.counts import counted
 from m1.errors import NoConnection
 from m1.wire import Whole, count_of
 
@@ -55,6 +56,6 @@ class Page:
 
     def _broken(self) -> NoConnection:
         return NoConnection(
-            f"the answer of {self._url} broke off after {self._got} of {self._expected} items: "
-            "ask again"
+            f"the answer of {self._url} broke off after {self._got:,} of "
+            f"{counted(self._expected, 'item')}: ask again"
         )

@@ -12,6 +12,7 @@ later than `retry_seconds` after the first; the last failure is raised then.
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Generator
 from dataclasses import dataclass, field
@@ -22,10 +23,13 @@ import msgspec
 
 from m1.client.ask import Ask, Fate, T, text
 from m1.errors import M1Error, Misuse, NoConnection, Unauthorized, Unavailable, refusal
-from m1.wire import check_token, not_ours
+from m1.wire import check_token, no_answer, not_ours, speaks_no_tls
 
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 2.0
+_OPENSSL = re.compile(r"\[SSL: (\w+)\] (.*?)(?: \(_ssl\.c:\d+\))?$")
+_NO_TRUST, _NO_TLS = "CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER"
+_DISCONNECTED = "Server disconnected without sending a response."
 _UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 
@@ -134,13 +138,9 @@ def _refused(answer: Answer) -> Failed:
 
 def _not_answered(ask: Ask[T], error: httpx.RequestError, url: str) -> Failed:
     """Tell a call that was never sent from one whose answer was lost."""
-    reason = " ".join(str(error).split()) or type(error).__name__
-    if isinstance(error, httpx.PoolTimeout):
-        reason = "all connections of this client are in use: leave streams that you have read"
-    elif isinstance(error, httpx.TimeoutException):
-        reason = "timed out"
-    if "CERTIFICATE_VERIFY_FAILED" in reason:  # the cause is not kept on the way to us
-        failed = Failed(Fate.FINAL, NoConnection(f"{url} shows no good certificate: {reason}"))
+    reason = _reason(error, url)
+    if isinstance(error, httpx.ConnectError) and _openssl(error)[0] in (_NO_TRUST, _NO_TLS):
+        failed = Failed(Fate.FINAL, NoConnection(f"cannot reach {url}: {reason}"))
     elif isinstance(error, _UNSENT):
         failed = Failed(Fate.UNSENT, NoConnection(f"cannot reach {url}: {reason}"))
     elif ask.repeats_after is Fate.LOST:
@@ -152,6 +152,27 @@ def _not_answered(ask: Ask[T], error: httpx.RequestError, url: str) -> Failed:
         failed = Failed(Fate.LOST, NoConnection(message))
     failed.error.__cause__ = error
     return failed
+
+
+def _openssl(error: httpx.RequestError) -> tuple[str, str]:
+    """Give OpenSSL's code and words for a failure; the cause is not kept on the way to us."""
+    found = _OPENSSL.match(str(error))
+    return (found[1], found[2]) if found else ("", "")
+
+
+def _reason(error: httpx.RequestError, url: str) -> str:
+    code, words = _openssl(error)
+    if code == _NO_TRUST:
+        why = words.removeprefix("certificate verify failed: ")
+        return f"its certificate is not good: {why}; tls= can say which to trust"
+    if code:
+        return speaks_no_tls(url) if code == _NO_TLS else f"TLS failed: {words}"
+    if isinstance(error, httpx.PoolTimeout):
+        return "all connections of this client are in use: leave streams that you have read"
+    if isinstance(error, httpx.TimeoutException):
+        return "timed out"
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return no_answer(url) if reason == _DISCONNECTED else reason
 
 
 def read(ask: Ask[T], body: bytes, url: str) -> T:

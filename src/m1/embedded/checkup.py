@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pyroaring import BitMap
 
+from m1.counts import counted
 from m1.embedded.copies import Copy, Line, Original, in_batches
 from m1.embedded.disk import lock
 from m1.embedded.layout import (
@@ -66,7 +67,7 @@ def _in_file(data: Path, original: Original, tell: Tell) -> Iterator[str]:
 
 
 def _in_rows(original: Original, space: Space, tell: Tell) -> Iterator[str]:
-    progress, done = Progress(tell, original.count(space), "rows"), 0
+    progress, done = Progress(tell, original.count(space), "row"), 0
     for lines in in_batches(original.lines(space)):
         done += len(lines)
         progress.at(done)
@@ -147,7 +148,7 @@ def _remade(data: Path, tell: Tell) -> list[str]:
 def _salvaged(original: Original, copy: Copy, space: Space, tell: Tell) -> Iterator[str]:
     """Copy the intact rows of a space; yields what is lost."""
     last = original.last_seq(space)
-    progress = Progress(tell, last, "rows")
+    progress = Progress(tell, last, "row")
     copied: set[int] = set()
     damaged: list[int] = []
     for low in range(-1, last, _AT_ONCE):
@@ -163,7 +164,7 @@ def _salvaged(original: Original, copy: Copy, space: Space, tell: Tell) -> Itera
     if lost:
         more = ", ..." if len(lost) > _NAMED else ""
         named = ", ".join(map(str, lost[:_NAMED])) + more
-        yield f"up to {len(lost):,} rows of items_{space.number} ({named})"
+        yield f"up to {counted(len(lost), 'row')} of items_{space.number} ({named})"
 
 
 def _readable(

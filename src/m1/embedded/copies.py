@@ -17,7 +17,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from m1.embedded.disk import lock
+from m1.counts import counted
+from m1.embedded.disk import lock, unmake
 from m1.embedded.layout import (
     FILE,
     INDEX,
@@ -174,25 +175,37 @@ def back_up(data: Path, target: Path, tell: Tell) -> None:
     with _open(data / FILE) as original, _copy(target) as copy:
         _copy_all(original, copy, tell)
         copy.seal()
-        tell(f"{copy.rows:,} rows, sha256 {copy.sha256}")
+        tell(f"{counted(copy.rows, 'row')}, sha256 {copy.sha256}")
 
 
 def bring_back(source: Path, data: Path, tell: Tell) -> None:
     """Make a data directory of a backup; raises as `back_up` does."""
     if not is_empty(data / FILE):
         raise StartError(f"{data} has data already: restore into another directory")
-    with closing(lock(data)), _open(source) as original:
+    is_new = not data.exists()
+    with _open(source) as original, closing(lock(data)), _all_or_nothing(data, is_new=is_new):
         rows, sha256 = original.seal()
         (data / FILE).unlink(missing_ok=True)
         with _copy(data / FILE) as copy:
             _copy_all(original, copy, tell)
             if (copy.rows, copy.sha256) != (rows, sha256):
                 raise DamagedData(
-                    f"{source} is damaged: it has {copy.rows:,} rows with the sha256 "
+                    f"{source} is damaged: it has {counted(copy.rows, 'row')} with the sha256 "
                     f"{copy.sha256}, and should have {rows:,} with {sha256}; nothing was restored"
                 )
             _forget_lost_data(data)
-        tell(f"{rows:,} rows, sha256 {sha256}: as backed up")
+        tell(f"{counted(rows, 'row')}, sha256 {sha256}: as backed up")
+
+
+@contextmanager
+def _all_or_nothing(data: Path, *, is_new: bool) -> Iterator[None]:
+    """Leave nothing of a new directory where the block fails."""
+    try:
+        yield
+    except BaseException:
+        if is_new:
+            unmake(data)
+        raise
 
 
 def _forget_lost_data(data: Path) -> None:
@@ -237,7 +250,7 @@ def _copy_all(original: Original, copy: Copy, tell: Tell) -> None:
     copy.add_catalog(original.catalog())
     spaces = original.spaces()
     whole = sum(map(original.count, spaces))
-    progress = Progress(tell, whole, "rows")
+    progress = Progress(tell, whole, "row", "copied")
     for space in spaces:
         copy.add_space(space)
         for lines in in_batches(original.lines(space)):

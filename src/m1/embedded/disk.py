@@ -8,7 +8,7 @@ import sqlite3
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -310,13 +310,24 @@ def lock(directory: Path) -> IO[bytes]:
         raise StartError(f"cannot use the data directory {directory}: {error.strerror}") from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        status = os.stat(directory / _LOCK)  # `unmake` may have removed what we opened
+        is_ours = os.path.samestat(os.fstat(handle.fileno()), status)
     except OSError:
+        is_ours = False
+    if not is_ours:
         handle.close()
         raise StartError(
             f"another server is using the data directory {directory}: "
             "stop it first, or choose another with --data"
-        ) from None
+        )
     return handle
+
+
+def unmake(directory: Path) -> None:
+    """Leave nothing of a directory that was made for data that did not come; it is locked."""
+    (directory / _LOCK).unlink()
+    with suppress(OSError):  # somebody may have put something there
+        directory.rmdir()
 
 
 def _set_durable(connection: sqlite3.Connection) -> None:

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 
+from m1.counts import counted
 from m1.embedded import measures
 from m1.embedded.counting import counting
 from m1.embedded.disk import Disk
@@ -345,7 +346,7 @@ class EmbeddedEngine:
         checks = [Check("db", failure is None, state)]
         for uid, space in self._spaces.items():
             problem = self._upkeep[uid].problem
-            state = f"{len(space.index)} items" + (f"; {problem}" if problem else "")
+            state = counted(len(space.index), "item") + (f"; {problem}" if problem else "")
             checks.append(Check(f"{uid} shard 0 replica 0", problem is None, state))
         return checks
 

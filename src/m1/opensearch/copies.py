@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from m1 import readings
+from m1.counts import counted
 from m1.engine import Check
 from m1.opensearch.cluster import Cluster
 from m1.readings import Measure
@@ -58,7 +59,7 @@ def checks_of(copies: Sequence[Copy]) -> Iterator[Check]:
         place = (copy.uid, copy.shard)
         number, last = (number + 1 if place == last else 0), place
         where = f" on {copy.node}" if copy.node else ""
-        message = f"{copy.docs or 0} items" if copy.passed else copy.state.lower()
+        message = counted(copy.docs or 0, "item") if copy.passed else copy.state.lower()
         part = f"{copy.uid} shard {copy.shard} replica {number}"
         yield Check(part, copy.passed, message + where)
 

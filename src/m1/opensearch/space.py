@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from m1.counts import counted
 from m1.engine import Change, Put
 from m1.errors import BadRequest, M1Error, Unavailable
 from m1.metrics import COMMIT_SECONDS, COMMIT_UPDATES
@@ -73,7 +74,7 @@ class _Update:
         if not failures or not stand:
             return failures[0] if failures else None
         return Unavailable(
-            f"{stand} of {len(self.writes)} changes were made, then: {failures[0].message}; "
+            f"{stand} of {counted(len(self.writes), 'change')} made, then: {failures[0].message}; "
             "sending the whole again is harmless"
         )
 

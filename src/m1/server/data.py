@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from m1.counts import counted
 from m1.embedded.checkup import check, repair
 from m1.embedded.copies import back_up, bring_back
 from m1.errors import DamagedData, Misuse
@@ -64,8 +65,8 @@ def _check(data: Path) -> None:
         print(problem)  # noqa: T201
     if problems:
         raise DamagedData(
-            f"{len(problems)} damages: bring back a backup with m1 restore, or keep what is "
-            "intact with m1 repair --accept-loss"
+            f"{counted(len(problems), 'damage')}: bring back a backup with m1 restore, or "
+            "keep what is intact with m1 repair --accept-loss"
         )
     print("nothing is damaged")  # noqa: T201
 

@@ -7,6 +7,7 @@ import itertools
 from time import monotonic, sleep, time_ns
 
 from m1.advice import advised
+from m1.counts import counted
 from m1.environments import Environment
 from m1.errors import Forbidden, M1Error, NotFound
 from m1.progress import Live, Progress
@@ -46,7 +47,7 @@ def simulate(
     live = Live()
     run = _Run(wishes, Sender(environment, wishes.store, live, patience), live)
     live.tell(
-        f"seed {wishes.seed}: {wishes.visitors:,} visitors and {wishes.rate:,g} events a second "
+        f"seed {wishes.seed}: {counted(wishes.visitors, 'visitor')} and {wishes.rate:,g} events/s "
         f"for the store {wishes.store} of {name}; Ctrl-C ends it"
     )
     try:
@@ -76,7 +77,7 @@ class _Run:
     def open(self) -> None:
         """Send those who are there at the start."""
         wanted = self._wishes.visitors
-        progress = Progress(self._live.tell, wanted, "visitors are there")
+        progress = Progress(self._live.tell, wanted, "visitor", "on site")
         opening = self._site.opening(_now())
         for low in range(0, wanted, _MOST_AT_ONCE):
             self._sender.send(list(itertools.islice(opening, _MOST_AT_ONCE)))
@@ -100,9 +101,11 @@ class _Run:
         """Say in one line what it came to."""
         self._pace.due(self._elapsed())
         self._figures.errors = self._sender.errors
+        came = counted(self._site.came, "visitor")
+        stay = counted(self._site.on_site, "session stays", "sessions stay")
         return (
-            f"{self._figures.whole()}; {self._site.came:,} visitors came, {self._site.left:,} "
-            f"left, {self._site.on_site:,} sessions stay in the store {self._wishes.store}"
+            f"{self._figures.whole()}; {came} came, {self._site.left:,} left, {stay} in the "
+            f"store {self._wishes.store}"
         )
 
     def _step(self, events: int) -> None:
@@ -112,7 +115,8 @@ class _Run:
         if self._pace.elapsed - self._told >= _TOLD_SECONDS:
             self._told = self._pace.elapsed
             self._figures.errors = self._sender.errors
-            self._live.show(f"{self._site.on_site:,} visitors on site, {self._figures.newest()}")
+            on_site = counted(self._site.on_site, "visitor")
+            self._live.show(f"{on_site} on site, {self._figures.newest()}")
 
     def _elapsed(self) -> float:
         passed = 0.0 if self._begun is None else monotonic() - self._begun

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple
 
+from m1.counts import counted
+
 _MOST_BEHIND_SECONDS = 1.0
 _LATENCIES = 6_000
 
@@ -64,7 +66,8 @@ class Figures:
         """Give the figures of all of it."""
         seen = self._seen()
         return (
-            f"{seen.events:,} events and {seen.updates:,} updates in {seen.elapsed:,.1f} s: "
+            f"{counted(seen.events, 'event')} and {counted(seen.updates, 'update')} "
+            f"in {seen.elapsed:,.1f} s: "
             f"{self._line(_Seen(0.0, 0, 0, 0))}"
         )
 
@@ -76,12 +79,12 @@ class Figures:
         seen = self._seen()
         took = max(seen.elapsed - since.elapsed, 0.001)
         given_up = seen.given_up - since.given_up
-        late = f" (CANNOT KEEP UP: {given_up:,} events left out)" if given_up else ""
+        late = f" (CANNOT KEEP UP: {counted(given_up, 'event')} left out)" if given_up else ""
         ordered = sorted(self._latencies) or [0.0]
         middle, slow = ordered[len(ordered) // 2], ordered[len(ordered) * 99 // 100]
         return (
             f"{_number((seen.events - since.events) / took)} of {_number(self._pace.rate)} "
-            f"events/s{late}, {self.errors:,} errors, "
+            f"events/s{late}, {counted(self.errors, 'error')}, "
             f"median {middle * 1e3:.1f} ms, p99 {slow * 1e3:.1f} ms, "
             f"{_number((seen.updates - since.updates) / took)} updates/s"
         )

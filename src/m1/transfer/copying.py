@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 
+from m1.counts import counted
 from m1.errors import Failure, Stopped
 from m1.progress import Live
 from m1.transfer.lines import Line
@@ -47,7 +48,7 @@ def _copy(source: Place, target: Place, live: Live) -> _Sum:
     """Send all items, some at a time; gives what they come to."""
     total = _Sum()
     count, items = source.items()
-    progress = live.progress(count, "items copied")
+    progress = live.progress(count, "item", "copied")
     for batch, refused in sent(batches(_lines(items), ""), Sender(target, live.tell).send, LANES):
         if refused:
             raise Failure(f"{target} refuses item {refused[0].line.number}: {refused[0].reason}")
@@ -65,7 +66,7 @@ def _counted(place: Place, live: Live) -> _Sum:
     """Read all items again; gives what they come to."""
     total = _Sum()
     count, items = place.items()
-    progress = live.progress(count, "items compared")
+    progress = live.progress(count, "item", "compared")
     for item in items:
         total.add(item)
         progress.at(total.count)
@@ -85,7 +86,7 @@ class _Sum:
         self._hash.update(comparable(item))
 
     def __str__(self) -> str:
-        return f"{self.count:,} items with the sha256 {self._hash.hexdigest()}"
+        return f"{counted(self.count, 'item')} with the sha256 {self._hash.hexdigest()}"
 
 
 def comparable(item: bytes) -> bytes:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from m1.counts import counted
 from m1.errors import Misuse, NoConnection, Stopped
 from m1.patience import patiently
 from m1.pretty import visible
@@ -20,7 +21,6 @@ from m1.transfer.sending import PATIENCE_SECONDS
 from m1.transfer.stopping import ENDINGS, reason_of
 
 _PIECE_BYTES = 256 * 1024
-_WHAT = "items exported"
 
 
 class Wanted(NamedTuple):
@@ -54,7 +54,7 @@ def to_file(wanted: Wanted, file: Path, live: Live) -> None:
         ) from error
     finally:
         live.end()
-    live.tell(f"m1: {count:,} items of {wanted.source} are in {file}")
+    live.tell(f"m1: {counted(count, 'item')} of {wanted.source} written to {file}")
 
 
 def to_pipe(wanted: Wanted, out: IO[bytes], live: Live) -> None:
@@ -90,7 +90,7 @@ def _write(wanted: Wanted, out: IO[bytes], folder: Path, live: Live) -> int:
 
 
 def _watched(items: Iterator[bytes], count: int, live: Live) -> Iterator[bytes]:
-    progress = live.progress(count, _WHAT)
+    progress = live.progress(count, "item", "exported")
     for done, item in enumerate(items, 1):
         yield item
         progress.at(done)

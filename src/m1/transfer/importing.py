@@ -11,7 +11,8 @@ from io import RawIOBase
 from itertools import dropwhile
 from pathlib import Path
 
-from m1.errors import Failure, Forbidden, Stopped
+from m1.counts import counted
+from m1.errors import Failure, Forbidden, M1Error, Stopped
 from m1.progress import Live
 from m1.transfer.formats import named, read
 from m1.transfer.ledger import Ledger, Rejected
@@ -22,7 +23,6 @@ from m1.transfer.sending import LANES, PATIENCE_SECONDS, Sender, batches, sent
 from m1.transfer.stopping import ENDINGS, reason_of
 
 _CHUNK_BYTES = 256 * 1024
-_WHAT = "items imported"
 
 
 @dataclass
@@ -42,11 +42,10 @@ def import_items(
     target: Place, given: Input, live: Live, patience: float = PATIENCE_SECONDS
 ) -> None:
     """Import all items; raises Stopped, with the way on, where not all of them are in."""
-    key = _key(target, live)
     work = _Import(target, given, live)
     sender = Sender(target, live.tell, patience)
     try:
-        work.carry_out(sender, key)
+        work.carry_out(sender, _key(target, live))
     except ENDINGS as error:
         raise work.stopped(error) from error
     finally:
@@ -80,9 +79,9 @@ class _Import:
         if given.ledger and given.ledger.is_anew:
             self._live.tell(f"m1: {given.name} has changed since it was begun: from its start")
         if self._lines:
-            self._live.tell(f"m1: {given.name}: on behind the first {self._lines:,} items")
+            self._live.tell(f"m1: {given.name}: on behind the first {counted(self._lines, 'item')}")
             lines = _behind(lines, self._lines)
-        progress = self._live.progress(given.whole, _WHAT, self._lines)
+        progress = self._live.progress(given.whole, "item", "imported", self._lines)
         for batch, refused in sent(batches(lines, key), sender.send, LANES if key else 1):
             given.rejected.add(refused)
             self._lines += len(batch)
@@ -93,14 +92,12 @@ class _Import:
     def stopped(self, error: BaseException) -> Stopped:
         """Say what ended the import, how much is in, and how to go on."""
         reason, code = reason_of(error, self._input.name)
-        way = "the same command begins anew, which does no harm"
-        if self._input.ledger:
-            way = "the same command goes on from there"
-            try:
-                self._input.ledger.save()
-            except Failure as failure:
-                way = f"{failure}, so the same command goes on a little before that"
-        return Stopped(f"{reason}; {self._so_far()}; {way}", code)
+        ledger, anew = self._input.ledger, "the same command begins anew, which does no harm"
+        if not self._lines and not self._input.rejected.is_there:  # nothing is known to be in
+            if ledger:
+                ledger.end()
+            return Stopped(reason if isinstance(error, M1Error) else f"{reason}; {anew}", code)
+        return Stopped(f"{reason}; {self._so_far()}; {_kept(ledger) if ledger else anew}", code)
 
     def finish(self) -> None:
         """Say how much is in; raises Stopped where something is not."""
@@ -118,9 +115,10 @@ class _Import:
 
     def _so_far(self) -> str:
         refused = self._input.rejected.count
-        text = f"{self._lines - refused:,} items are in {self._target}"
+        text = counted(self._lines - refused, "item is", "items are") + f" in {self._target}"
         if refused:
-            text += f", {refused:,} were refused: {self._input.rejected.file} has each, and why"
+            text += ", " + counted(refused, "was refused", "were refused")
+            text += f": {self._input.rejected.file} has each, and why"
         return text
 
     def _readable(self) -> Iterator[Line]:
@@ -129,6 +127,15 @@ class _Import:
             yield from self._input.lines
         except Broken as error:
             self._broken = error
+
+
+def _kept(ledger: Ledger) -> str:
+    """Write down how far an import is; says how it goes on."""
+    try:
+        ledger.save()
+    except Failure as failure:
+        return f"{failure}, so the same command goes on a little before that"
+    return "the same command goes on from there"
 
 
 def _behind(lines: Iterator[Line], count: int) -> Iterator[Line]:
@@ -149,7 +156,7 @@ def from_file(stack: ExitStack, file: Path, form: str, target: Place) -> Input:
     size = max(status.st_size, 1)
     return Input(
         str(file),
-        read(unpacked(_chunks(opened)), form or named(file.name)[0]),
+        _lines(opened, str(file), form or named(file.name)[0]),
         rejected,
         Ledger(file, target, rejected),
         share=lambda: opened.tell() / size,
@@ -158,7 +165,7 @@ def from_file(stack: ExitStack, file: Path, form: str, target: Place) -> Input:
 
 def from_pipe(stream: RawIOBase, name: str, form: str, target: Place) -> Input:
     """Read a pipe; what is refused goes into the working folder."""
-    return Input(name, read(unpacked(_chunks(stream)), form), _rejected_here(target))
+    return Input(name, _lines(stream, name, form), _rejected_here(target))
 
 
 def from_store(source: Place, target: Place, q: str) -> Input:
@@ -172,6 +179,14 @@ def _rejected_here(target: Place) -> Rejected:
     rejected = Rejected(Path(f"{target.store}.rejected"))
     rejected.begin()
     return rejected
+
+
+def _lines(stream: RawIOBase, name: str, form: str) -> Iterator[Line]:
+    """Read lines; raises Broken where there is not even a beginning."""
+    try:
+        return read(unpacked(_chunks(stream)), form)
+    except Broken as error:
+        raise Broken(f"{name}: {error}") from None
 
 
 def _chunks(stream: RawIOBase) -> Iterator[bytes]:

@@ -34,9 +34,14 @@ class Rejected:
         self.file = file
         self.count = self.size = 0
 
+    @property
+    def is_there(self) -> bool:
+        """Whether there is such a file, of this import or another."""
+        return os.path.lexists(self.file)
+
     def begin(self) -> None:
         """Begin without any; raises Misuse where another import left some."""
-        if os.path.lexists(self.file):
+        if self.is_there:
             raise Misuse(f"{self.file} is there from an earlier import: move it or remove it first")
 
     def go_on(self, count: int, size: int) -> None:

@@ -10,6 +10,7 @@ import msgspec
 from m1.advice import advised
 from m1.answers import StoreInfo
 from m1.caller import Answer, call
+from m1.counts import counted
 from m1.environments import Environment
 from m1.errors import Conflict, Forbidden, M1Error, NoConnection, NotFound
 from m1.transfer.lines import lines_of
@@ -80,5 +81,5 @@ class Place(NamedTuple):
             yield line
         if number != answer.count:
             raise NoConnection(
-                f"{self} sent {number:,} items and had said that there are {answer.count:,}"
+                f"{self} sent {counted(number, 'item')}, and had announced {answer.count:,}"
             )

@@ -22,6 +22,7 @@ from typing import IO
 
 import msgspec
 
+from m1.counts import counted
 from m1.errors import Failure
 from m1.transfer.lines import MAX_BYTES, Broken, Line, lines_of
 
@@ -94,7 +95,9 @@ class _Feed:
 
 def _line(number: int, columns: list[list[str]], row: list[str], source: bytes) -> Line:
     if len(row) != len(columns):
-        problem = f"there are {len(row)} cells, and {len(columns)} columns"
+        problem = (
+            f"the row has {counted(len(row), 'cell')}, the table {counted(len(columns), 'column')}"
+        )
         return Line(number, b"", source, problem)
     try:
         return Line(number, _encode(_item(columns, row)), source)

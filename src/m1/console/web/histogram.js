@@ -5,7 +5,7 @@ import { narrowed, narrowedInTime, pathText } from "./query.js";
 import { LAST_UPDATED, sortText } from "./route.js";
 import { isGivenUp } from "./server.js";
 import { leavesOf } from "./paths.js";
-import { instant, looksLikeTime, number, span, stretches, tick, WINDOWS } from "./time.js";
+import { counted, instant, looksLikeTime, number, span, stretches, tick, WINDOWS } from "./time.js";
 
 const HIGH = 72;
 const BAR = 14;
@@ -228,7 +228,7 @@ export class Histogram {
     const at = this.range?.[1] ?? this.bars.length - 1;
     const { low: begin, count } = this.bars[at] ?? { low: 0, count: 0 };
     this.chart.setAttribute("aria-valuenow", String(at));
-    this.chart.setAttribute("aria-valuetext", `${instant(begin)}: ${number(count)} items`);
+    this.chart.setAttribute("aria-valuetext", `${instant(begin)}: ${counted(count, "item")}`);
   }
 
   #onKey(event) {

@@ -6,6 +6,7 @@
  * JSON.parse would make 9007199254740993 another number, which saving an item would then write.
  */
 
+// oxlint-disable-next-line no-control-regex -- JSON allows none within a text
 const TEXT = /"[^"\\\u0000-\u001f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\u0000-\u001f]*)*"/;
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])/;
 const WORD = /(?:true|false|null)(?!\w)/;

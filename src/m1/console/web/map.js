@@ -8,7 +8,7 @@ import { LAND } from "./world.js";
 
 const POSITION = "_m1.geo.position";
 const MOST_POINTS = 1000;
-const WHOLE = [-180, -85, 360, 145];
+const WHOLE = [-186, -85, 372, 150]; // with room for the points at its edges
 const CLOSEST = 8;
 
 export class WorldMap {

@@ -156,7 +156,7 @@ export function placeAt(text, caret) {
     const isHere = caret <= token.end && (token.open || caret < token.end || token.kind === "word");
     const of = path ?? groups.at(-1);
     if (token.kind === "(") groups.push(of);
-    else if (token.kind === ")") groups.length > 1 && groups.pop();
+    else if (token.kind === ")" && groups.length > 1) groups.pop();
     else if (isHere && token.kind === "word") return place(text, caret, token, of);
     else if (isHere && token.kind === "quoted" && of !== null) {
       return {

@@ -11,7 +11,7 @@ import { errorIn } from "./query.js";
 import { sortOf, sortText, storeOf } from "./route.js";
 import { noStore } from "./stores.js";
 import { Table } from "./table.js";
-import { looksLikeTime, number } from "./time.js";
+import { counted, looksLikeTime, number } from "./time.js";
 
 const TABS = { table: "Table", map: "Map" };
 
@@ -125,7 +125,7 @@ export class Results {
   #onRows(view, began) {
     const { count } = this.pages;
     this.element.removeAttribute("aria-busy");
-    this.count.textContent = `${number(count)} ${count === 1 ? "item" : "items"}`;
+    this.count.textContent = counted(count, "item");
     const { found } = this.app.state.get();
     const isFirst = found?.pages !== this.pages;
     if (isFirst) {

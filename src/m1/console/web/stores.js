@@ -85,7 +85,7 @@ async function follow(app) {
   for (;;) {
     const { user, stores, rights } = app.state.get();
     if (user !== null && document.visibilityState === "visible") {
-      if (rights.query) for (const store of stores) await figure(app, store.name);
+      if (rights.query) for (const store of stores) await askFigure(app, store.name);
       if (rights.admin) await askHealth(app);
     }
     await new Promise((resolve) => {
@@ -95,7 +95,7 @@ async function follow(app) {
   }
 }
 
-async function figure(app, store) {
+async function askFigure(app, store) {
   try {
     const [count, changed] = [
       await app.server.count(store, "*"),

@@ -17,6 +17,7 @@ export class Table {
     this.onSort = onSort;
     this.onOpen = onOpen;
     this.columns = [];
+    this.numeric = new Set();
     this.pages = null;
     this.drawn = new Map();
     this.active = 0;
@@ -89,7 +90,7 @@ export class Table {
       const label = h("span", {}, path, h("i", { "aria-hidden": "true" }, mark));
       return h(
         "th",
-        { scope: "col", "aria-sort": said },
+        { scope: "col", "aria-sort": said, class: this.numeric.has(path) && "number" },
         button(label, () => this.onSort(path), { title: `Sort by ${path}` }),
       );
     });
@@ -100,12 +101,15 @@ export class Table {
     this.head.children[focused]?.querySelector("button").focus();
   }
 
-  /** Make each column as wide as what is in it, once there is something. */
+  /** Make each column as wide as what is in it, and numbers end at its right, once there are some. */
   #fit() {
     if (this.isFitted) return;
     const rows = [...this.pages.rows()].slice(0, SAMPLE);
     if (rows.length === 0) return;
     this.isFitted = true;
+    this.numeric = new Set(this.columns.filter((path) => areNumbers(path, rows)));
+    for (const [index, path] of this.columns.entries())
+      this.head.children[index].classList.toggle("number", this.numeric.has(path));
     const widths = this.columns.map((path) => {
       const longest = Math.max(
         ...rows.map((row) => shown(path, row.leaves.get(path)).length),
@@ -171,7 +175,8 @@ export class Table {
         path === this.key
           ? button(text, null, { class: "link", "aria-label": `Open ${text}` })
           : text;
-      return h("td", { title: exact, class: kindOf(values) }, inside);
+      const kind = [values === undefined && "none", this.numeric.has(path) && "number"];
+      return h("td", { title: exact, class: kind.filter(Boolean).join(" ") }, inside);
     });
     return h("tr", { ...attributes, onclick: open }, cells);
   }
@@ -202,8 +207,12 @@ export class Table {
   }
 }
 
-const kindOf = (values) =>
-  values === undefined ? "none" : values[0] instanceof Num ? "number" : "";
+/** Whether what the rows have at a path are numbers, and no times. */
+function areNumbers(path, rows) {
+  const found = rows.flatMap((row) => row.leaves.get(path) ?? []);
+  const isOne = (value) => value instanceof Num && !isTime(path, Number(value.text));
+  return found.length > 0 && found.every(isOne);
+}
 
 const exactText = (value) => (value instanceof Num ? value.text : textOf(value));
 

@@ -76,3 +76,6 @@ export function looksLikeTime(path) {
 
 /** Write a count with its thousands apart. */
 export const number = (count) => count.toLocaleString("en-US");
+
+/** Write how many there are of what: 1 item, 2 items. */
+export const counted = (count, one) => `${number(count)} ${one}${count === 1 ? "" : "s"}`;
