@@ -23,8 +23,8 @@ from tests.serving import Reply, Server, serving
 
 ADMIN: dict[str, Any] = {"username": "admin", "password": "password"}
 CALM_SECONDS = 2.0
-CROWDED_MS = 100.0
-"""What it takes longest on two busy processors; of hashes between queries it would be seconds."""
+CROWDED_MS, CROWDED_P99_MS = 50.0, 1_000.0
+"""What only a fault takes: at rest it is 1 and 10, of hashes on the event loop 100 and 400."""
 FORM = "application/x-www-form-urlencoded"
 MIB = 2**20
 
@@ -100,7 +100,8 @@ def test_two_hundred_logins_at_once_slow_down_no_query(tmp_path: Path) -> None:
         assert set(put_off) == {1}, "all were let in at once, so this shows nothing"
         # Where a processor is left for the queries it is twice that alone, which `make attack`
         # measures; this one machine has the clients, the hashing and the queries all together.
-        assert beside[0].p99 < 2 * alone[0].p99 + CROWDED_MS
+        assert beside[0].median < 2 * alone[0].median + CROWDED_MS
+        assert beside[0].p99 < 2 * alone[0].p99 + CROWDED_P99_MS
 
 
 def test_administering_beside_updates_and_streams_breaks_nothing(
