@@ -32,7 +32,7 @@ TICKS = 0.03
 """Seconds; processor time is counted in hundredths."""
 PATIENCE = 1.0
 """Seconds that a query may take, in place of 30."""
-ENDS, ENDS_ANYHOW = 1.0, 5.0
+ENDS, ENDS_ANYHOW = 1.0, 20.0
 """Seconds in which work for nobody ends: of a processor, and where others take much of it."""
 WHOLE = 0.5
 """Seconds of a processor after which a query is surely being carried out."""
