@@ -52,7 +52,8 @@ class Joined(Generic[T]):
         self._enough = enough
         self._waiting: list[_Waiting[T]] = []
         self._size = 0
-        self._running: set[asyncio.Task[None]] = set()
+        self._under_way = 0
+        self._untold: set[asyncio.Task[None]] = set()
 
     async def do(self, what: T, size: int) -> None:
         """Have something done; raises what it failed by."""
@@ -63,21 +64,22 @@ class Joined(Generic[T]):
         await done
 
     def _begin(self) -> None:
-        while self._waiting and (not self._running or self._size >= self._enough):
+        while self._waiting and (not self._under_way or self._size >= self._enough):
+            self._under_way += 1
             task = asyncio.create_task(self._run(self._some()))
-            self._running.add(task)
-            task.add_done_callback(self._end)
-
-    def _end(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
-        self._begin()
+            self._untold.add(task)
+            task.add_done_callback(self._untold.discard)
 
     async def _run(self, some: Sequence[_Waiting[T]]) -> None:
         try:
             outcomes = await self._work([each.what for each in some])
         except Exception as error:
             outcomes = [error] * len(some)
+        finally:
+            self._under_way -= 1
+            self._begin()
         for each, failure in zip(some, outcomes, strict=True):
+            await asyncio.sleep(0)  # what was just begun is on its way before all are told
             if each.done.done():
                 continue
             if failure is None:
@@ -97,6 +99,6 @@ class Joined(Generic[T]):
         return some
 
     async def idle(self) -> None:
-        """Wait until nothing is under way."""
-        while self._running:
-            await asyncio.wait(self._running)
+        """Wait until nothing is under way, and all were told."""
+        while self._untold:
+            await asyncio.wait(self._untold)
