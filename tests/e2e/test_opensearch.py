@@ -33,6 +33,14 @@ def test_what_one_server_acknowledged_the_other_finds_next(two: Two) -> None:
         assert ids(reader, store, f"n:{n - 1}") == []
 
 
+def test_a_new_store_has_all_its_copies(two: Two, nodes: Cluster) -> None:
+    for number in range(5):
+        made = two.one.call("session/add", store=f"whole-{number}", shards=3, replicas=2)
+        assert made.status == 204
+        shards = call(nodes.urls[0], "GET", "/_cat/shards?format=json")
+        assert [each for each in shards if each["state"] != "STARTED"] == []
+
+
 def test_a_value_is_never_read_as_part_of_a_query(two: Two, rand: random.Random) -> None:
     each_value_finds_its_item(two.one, fresh(two.one), rand, VALUES)
 

@@ -41,6 +41,8 @@ _CALL_SECONDS = 18.0
 _CATALOG_CALL_SECONDS = 5.0
 """Who waits for longer, for others too, is told to try again: one request asks for the catalog,
 once more where it changes something, and is answered within half a minute."""
+_COPIES_SECONDS = "5s"
+"""So long all copies of a new space are waited for; fewer nodes than copies may well be meant."""
 _MEASURE_SECONDS = 5.0
 """Prometheus waits for ten."""
 _CHANGES_A_SECOND = 500
@@ -125,9 +127,9 @@ class OpenSearchEngine:
                     "version that made them"
                 )
 
-    async def _make(self, index: str, made_with: dict[str, Any]) -> None:
+    async def _make(self, index: str, made_with: dict[str, Any], **params: str) -> None:
         try:
-            await self._cluster.change("PUT", f"/{index}", made_with)
+            await self._cluster.change("PUT", f"/{index}", made_with, **params)
         except Refused as error:
             if error.kind != "resource_already_exists_exception":
                 raise
@@ -197,10 +199,13 @@ class OpenSearchEngine:
         return space
 
     async def create_space(self, uid: str, shards: int, replicas: int) -> None:
-        """See Engine."""
+        """See Engine; a while is waited for all copies: until then one node's end ends a shard."""
         space = self._space(uid)
+        made_with = index_of(shards, replicas, space.alias)
         try:
-            await self._make(space.index, index_of(shards, replicas, space.alias))
+            await self._make(
+                space.index, made_with, wait_for_active_shards="all", timeout=_COPIES_SECONDS
+            )
         except Refused as error:
             raise BadRequest(f"the cluster cannot keep a store so: {error.reason}") from error
 
