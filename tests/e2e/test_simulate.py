@@ -25,8 +25,8 @@ from tests.waiting import until
 
 PAGE = (Path(__file__).parents[2] / "docs" / "simulate.md").read_text()
 SUMMARY = re.compile(
-    r"([\d,]+) events and [\d,]+ updates in [\d.,]+ s: .*, ([\d,]+) errors, .* updates/s; "
-    r"([\d,]+) visitors came, ([\d,]+) left, ([\d,]+) sessions stay in the store stash\n"
+    r"([\d,]+) events? and [\d,]+ updates? in [\d.,]+ s: .*, ([\d,]+) errors?, .* updates/s; "
+    r"([\d,]+) visitors? came, ([\d,]+) left, ([\d,]+) sessions? stays? in the store stash\n"
 )
 SMALL = ("-visitors", "20", "-rate", "20")
 
