@@ -64,7 +64,7 @@ class Call:
 
     `catalog` is that of the moment when the call came: one call sees one configuration.
     `caller` is None where the endpoint needs no token, `is_local` True where a program on this
-    machine calls.
+    machine calls; it is looked at only where no token is needed.
     """
 
     catalog: Catalog

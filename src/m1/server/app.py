@@ -93,8 +93,9 @@ class App:
         endpoint, method = verbs[exchange.method]
         address, now = self._peers.address_of(exchange), time.time_ns() // 1_000_000
         token, caller = exchange.header(TOKEN_HEADER), None
-        local = is_local(exchange, address)
-        if endpoint.rights is not None and not (local and self._is_open(endpoint)):
+        needs_none = endpoint.rights is None
+        local = (needs_none or self._is_open(endpoint)) and is_local(exchange, address)
+        if not needs_none and not local:
             caller = caller_of(catalog, token, address, now)
         call = Call(catalog, address, now, token, caller, local)
         exchange.about = {"user": caller and caller.user, "address": address}
