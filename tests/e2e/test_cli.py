@@ -496,19 +496,26 @@ def test_a_name_that_does_not_resolve_is_exit_code_3(m1: M1) -> None:
     assert "nowhere.invalid" in refused(m1("http://nowhere.invalid", "ping"), 3)
 
 
-def test_an_answer_that_is_no_http_is_exit_code_3(m1: M1) -> None:
+@contextlib.contextmanager
+def saying(said: bytes) -> Iterator[str]:
+    """Give the URL of what answers one call by these bytes and leaves."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
-        def nonsense() -> None:
+        def answer() -> None:
             connection, _ = listening.accept()
             with connection:
-                connection.recv(1_000)
-                connection.sendall(b"220 smtp.example.com ESMTP\r\n")
+                connection.recv(10_000)
+                connection.sendall(said)
 
-        thread = threading.Thread(target=nonsense)
+        thread = threading.Thread(target=answer)
         thread.start()
-        refused(m1(f"http://127.0.0.1:{listening.getsockname()[1]}", "ping"), 3)
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         thread.join()
+
+
+def test_an_answer_that_is_no_http_is_exit_code_3(m1: M1) -> None:
+    with saying(b"220 smtp.example.com ESMTP\r\n") as url:
+        refused(m1(url, "ping"), 3)
 
 
 def test_a_server_without_tls_that_is_called_by_https_is_told_as_that(

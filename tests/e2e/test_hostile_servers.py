@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import socket
-import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.test_cli import M1, Recorder, recorder, refused
+from tests.e2e.test_cli import M1, Recorder, recorder, refused, saying
 from tests.e2e.test_transfer import one_line
 
 __all__ = ["recorder"]
@@ -32,18 +31,8 @@ def is_shown(text: str) -> bool:
 
 
 def test_a_terminal_obeys_no_status_line(m1: M1) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-
-        def answer() -> None:
-            connection, _ = listening.accept()
-            with connection:
-                connection.recv(10_000)
-                connection.sendall(f"{OBEYED}\r\n\r\n".encode("latin-1", "ignore"))
-
-        thread = threading.Thread(target=answer)
-        thread.start()
-        said = refused(m1(f"http://127.0.0.1:{listening.getsockname()[1]}", "ping"), 3)
-        thread.join()
+    with saying(f"{OBEYED}\r\n\r\n".encode("latin-1", "ignore")) as url:
+        said = refused(m1(url, "ping"), 3)
     assert "owned" in said
     assert is_shown(said)
 
