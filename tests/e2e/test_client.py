@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import math
+import os
 import subprocess
 import sys
 import threading
@@ -38,6 +39,7 @@ from m1.errors import (
 from tests.e2e.curl import fresh, ids, session, upsert
 from tests.e2e.flavours import both, connected
 from tests.serving import Server, serving
+from tests.waiting import until
 
 ADMIN: dict[str, Any] = {"username": "admin", "password": "password"}
 ROOM_OF = {"session": SessionRoom, "user": UserRoom, "system": SystemRoom}
@@ -315,6 +317,37 @@ def test_many_threads_share_a_client(server: Server) -> None:
                 return int(next(result)["n"])
 
         assert list(threads.map(write_and_read, range(200))) == list(range(200))
+
+
+def test_connections_are_made_as_they_are_needed_and_closed_when_they_have_rested(
+    server: Server,
+) -> None:
+    def sockets() -> int:
+        return sum("socket:" in os.path.realpath(file) for file in Path("/proc/self/fd").iterdir())
+
+    before = sockets()
+    with Client(server.url, token=server.token, connections=8) as client:
+        for _ in range(3):
+            client.ping()
+        assert sockets() - before == 1
+        together = threading.Barrier(8)
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(lambda _: (together.wait(10), client.ping()), range(8)))
+        assert 1 < sockets() - before <= 8
+        until(lambda: client.ping() and sockets() - before == 1, "those unused are closed")
+    assert sockets() == before
+
+
+def test_a_client_is_closed_while_a_stream_is_read(server: Server) -> None:
+    store = fresh(server)
+    upsert(server, store, *(session(n, pad="p" * 8_000) for n in range(200)))
+    client = Client(server.url, token=server.token)
+    with client.session.query(store, "*", rows=200) as result:
+        next(result)
+        client.close()
+        assert len(list(result)) == 199
+    with pytest.raises(RuntimeError, match="closed"):
+        client.ping()
 
 
 def test_a_stream_that_is_left_gives_its_connection_back(server: Server) -> None:

@@ -23,7 +23,7 @@ class Awaiting(Edge):
 
     def begin(self) -> None:
         """Have no connection, as at first."""
-        self._http = self._server.connected(httpx.AsyncClient)
+        self._http = self._server.connected(httpx.AsyncClient, self._server.connections)
         self._login_lock = asyncio.Lock()
 
     async def close(self) -> None:

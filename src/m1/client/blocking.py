@@ -12,6 +12,7 @@ import httpx
 
 from m1.client.ask import Ask, Id, Item, T
 from m1.client.batch import Batch, Report, Step, Steps, Tell, Wait
+from m1.client.connections import Connections
 from m1.client.driving import drive
 from m1.client.edge import Edge, Home
 from m1.client.page import Page
@@ -24,12 +25,12 @@ class Blocking(Edge):
 
     def begin(self) -> None:
         """Have no connection, as at first."""
-        self._http = self._server.connected(httpx.Client)
+        self._connections = Connections(self._server)
         self._login_lock = threading.Lock()
 
     def close(self) -> None:
         """Close all connections."""
-        self._http.close()
+        self._connections.close()
 
     def answer(self, ask: Ask[T]) -> T:
         """Make a call; gives what is answered."""
@@ -51,8 +52,7 @@ class Blocking(Edge):
         return None
 
     def _send(self, ask: Ask[object], token: str) -> Answer:
-        request = self._server.request(self._http, ask, token)
-        response = self._http.send(request, stream=True)
+        response = self._connections.send(ask, token)
         self._note(response)
         if ask.streams and response.is_success:
             return Answer(response)

@@ -15,7 +15,7 @@ from m1.wire import server_url
 
 Http = TypeVar("Http", httpx.Client, httpx.AsyncClient)
 
-_IDLE_SECONDS = 3
+IDLE_SECONDS = 3
 """A connection that rests longer is not used again: the server closes it after 5 s."""
 
 
@@ -33,14 +33,14 @@ class Server:
     def __post_init__(self) -> None:
         server_url(self.url)
 
-    def connected(self, kind: type[Http]) -> Http:
-        """Give a pool of connections, none of which is made before it is needed."""
+    def connected(self, kind: type[Http], connections: int) -> Http:
+        """Give a client with so many connections, none of which is made before it is needed."""
         return kind(
             base_url=self.url,
             headers={"Accept-Encoding": "identity"},  # what is packed has any size unpacked
             verify=self.tls,
             timeout=self._timeout(self.read_seconds),
-            limits=httpx.Limits(max_connections=self.connections, keepalive_expiry=_IDLE_SECONDS),
+            limits=httpx.Limits(max_connections=connections, keepalive_expiry=IDLE_SECONDS),
         )
 
     def _timeout(self, read_seconds: float | None) -> httpx.Timeout:
