@@ -6,7 +6,8 @@ its user has the epoch that it carries: a new password or a removed user end all
 before, wherever they are, without a list of them. Rights are those of the moment.
 
 Passwords are kept as argon2id hashes (19 MiB, 2 passes), made two at a time beside the
-event loop. Failed logins are slowed down by address and user, never locked out.
+event loop, or one at a time where there are two processors: the loop needs one. Failed
+logins are slowed down by address and user, never locked out.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import hashlib
 import hmac
 import ipaddress
 import math
+import os
 import re
 import secrets
 from collections.abc import Callable
@@ -38,7 +40,7 @@ MAX_PASSWORD_BYTES = 1_024
 
 _USER_NAME_LENGTH = 128
 _USER_NAME = re.compile(rf"[A-Za-z0-9_.@+-]{{1,{_USER_NAME_LENGTH}}}")
-_HASHING_AT_ONCE = 2
+_HASHING_AT_ONCE = max(1, min(2, (os.cpu_count() or 1) - 1))
 _HASHING_WAITING = 32
 _FREE_FAILURES = 10
 _LONGEST_DELAY = 300.0
