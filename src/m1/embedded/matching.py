@@ -91,7 +91,7 @@ def _expression_test(expression: str) -> Callable[[str], object]:
     return matches
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=32)  # a large one has 1 MiB
 def _compiled(expression: str) -> Any:
     options = re2.Options()
     options.dot_nl = True

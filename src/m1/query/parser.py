@@ -15,7 +15,7 @@ from m1.query.reader import Reader
 from m1.steps import Steps, at_once
 
 MAX_LENGTH = 1_000_000
-CACHED_LENGTH = 4_000  # 128 trees of such texts hold some 25 MB at worst
+CACHED_LENGTH = 1_000  # 128 trees of such texts hold some 6 MB at worst
 
 
 def parse(q: str) -> tree.Node:
