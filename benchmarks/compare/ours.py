@@ -10,13 +10,13 @@ from pathlib import Path
 from benchmarks.compare.peer import Item
 from benchmarks.compare.questions import Question
 from benchmarks.http import LOADERS, Bench
-from benchmarks.load import Run
+from benchmarks.load import JSON, Run
 from m1 import __version__
 from tests import serving
 
 
 class Ours:
-    """A server with one store, and the clients that call it."""
+    """A server with one store, and the clients that call it as the Python client does, by JSON."""
 
     name = "m1"
     version = __version__
@@ -26,18 +26,20 @@ class Ours:
 
     def load(self, batches: Sequence[Sequence[Item]]) -> Run:
         """See Peer."""
-        return self.bench.run([self.bench.update(list(batch)) for batch in batches], LOADERS, 600)
+        return self.bench.run(
+            [self.bench.update(list(batch), JSON) for batch in batches], LOADERS, 600
+        )
 
     def settle(self) -> None:
         """See Peer: nothing is needed."""
 
     def update(self, items: Sequence[Item], clients: int) -> Run:
         """See Peer."""
-        return self.bench.run([self.bench.update([item]) for item in items], clients)
+        return self.bench.run([self.bench.update([item], JSON) for item in items], clients)
 
     def update_batches(self, batches: Sequence[Sequence[Item]]) -> Run:
         """See Peer."""
-        return self.bench.run([self.bench.update(list(batch)) for batch in batches])
+        return self.bench.run([self.bench.update(list(batch), JSON) for batch in batches])
 
     def ask(self, questions: Sequence[Question], seconds: float) -> tuple[Run, int]:
         """See Peer."""

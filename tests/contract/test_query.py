@@ -9,7 +9,21 @@ from typing import Any
 import pytest
 
 from m1.engine import Engine
-from m1.query.plan import All, Plan
+from m1.query.plan import (
+    All,
+    Exists,
+    Fuzzy,
+    Hole,
+    Leaf,
+    Plan,
+    Prefix,
+    Regex,
+    Term,
+    Terms,
+    TextRange,
+    Wildcard,
+)
+from m1.query.regex import read as read_regex
 from tests.contract.conftest import OnEngine
 from tests.speaking import bodies, changes, count, ids, put
 
@@ -146,6 +160,39 @@ def test_a_text_too_long_for_the_index_is_stored_and_found_by_exists_alone(
         assert await ids(engine, "t:x*") == []
         assert await ids(engine, "t:y*") == ["b"]
         assert json.loads((await bodies(engine))[1][0])["t"] == long
+
+    on_engine(story)
+
+
+ODD_PATHS = ("a", "a b", "a b c", "a!", "a%20b", "a/b", "a.b", "a*", "a?", "a\\", "a@", "é", "😀")
+
+
+def every_kind_of_leaf(path: str) -> list[Leaf]:
+    """Give leaves that find the text `b c` at a path."""
+    return [
+        Exists(path),
+        Terms((Term(path, "b c"),)),
+        Prefix(path, "b"),
+        Prefix(path, ""),
+        Wildcard(path, (Hole.MANY, "c")),
+        Regex(path, read_regex("b .")),
+        Fuzzy(path, "b d", 1),
+        TextRange(path, "b", "c", include_low=True, include_high=True),
+        TextRange(path, "b", None, include_low=True, include_high=True),
+        TextRange(path, None, None, include_low=True, include_high=True),
+    ]
+
+
+def test_no_path_is_taken_for_another_whatever_its_characters(on_engine: OnEngine) -> None:
+    async def story(engine: Engine) -> None:
+        items = [{"id": path, path: "b c"} for path in ODD_PATHS if path != "a.b"]
+        await engine.update("s", changes(*items, {"id": "a.b", "a": {"b": "b c"}}))
+        for path in ODD_PATHS:
+            for leaf in every_kind_of_leaf(path):
+                alone = [path] if (path, leaf) != ("a", Exists("a")) else ["a", "a.b"]
+                async with await engine.query("s", leaf, (), 0, 100) as page:
+                    found = [body async for batch in page for body in batch]
+                assert [json.loads(body)["id"] for body in found] == alone, leaf
 
     on_engine(story)
 

@@ -181,7 +181,7 @@ def test_indices_of_another_format_are_refused_by_name(nodes: Cluster, tmp_path:
         call(nodes.urls[0], "PUT", f"/{prefix}-catalog", older)
         started = start(tmp_path, nodes.urls[0], prefix)
         assert started.returncode == 2
-        said = f"m1: the index {prefix}-catalog has format 1, this version of m1 reads format 3"
+        said = f"m1: the index {prefix}-catalog has format 1, this version of m1 reads format 4"
         assert started.stderr.startswith(said)
         assert len(started.stderr.splitlines()) == 1
 

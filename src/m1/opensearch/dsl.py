@@ -10,13 +10,12 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from m1.opensearch.mapping import SEPARATOR, field_of
+from m1.opensearch.mapping import field_of, head_of
 from m1.query import plan as p
 
 Dsl = dict[str, Any]
 
 _TERMS_AT_ONCE = 65_536
-_AFTER_SEPARATOR = "\x01"
 _IN_WILDCARD = re.compile(r"[*?\\]")
 _IN_REGEX = re.compile(r"[^\w\s\0]", re.ASCII)
 _HOLES = {p.Hole.ONE: "?", p.Hole.MANY: "*"}
@@ -36,7 +35,7 @@ def query_of(plan: p.Plan) -> Dsl:
         case p.Exists(path):
             return {"term": {"p": path}}
         case p.Terms(terms):
-            return _terms([f"{path}{SEPARATOR}{text}" for path, text in terms])
+            return _terms([head_of(path) + text for path, text in terms])
         case p.NumberRange(path):
             return {"range": {f"n.{field_of(path)}": _number_bounds(plan)}}
         case p.DateRange(path):
@@ -48,20 +47,20 @@ def query_of(plan: p.Plan) -> Dsl:
 def _on_text(plan: p.Leaf) -> Dsl:
     match plan:
         case p.Prefix(path, head):
-            return {"prefix": {"t": {"value": f"{path}{SEPARATOR}{head}"}}}
+            return {"prefix": {"t": {"value": head_of(path) + head}}}
         case p.Wildcard(path, parts):
-            value = _plain_wildcard(path + SEPARATOR) + "".join(map(_wildcard_part, parts))
+            value = _plain_wildcard(head_of(path)) + "".join(map(_wildcard_part, parts))
             return {"wildcard": {"t": {"value": value}}}
         case p.Regex(path, regular):
-            value = f"{plain_regex(path)}{SEPARATOR}({regular.to_lucene()})"
+            value = f"{plain_regex(head_of(path))}({regular.to_lucene()})"
             return {"regexp": {"t": {"value": value, "flags": "NONE"}}}
         case p.Fuzzy(path, text, edits):
             return {
                 "fuzzy": {
                     "t": {
-                        "value": f"{path}{SEPARATOR}{text}",
+                        "value": head_of(path) + text,
                         "fuzziness": edits,
-                        "prefix_length": len(path) + 1,
+                        "prefix_length": len(head_of(path)),
                         "transpositions": True,
                         "rewrite": "constant_score",  # others take the 50 best texts alone
                     }
@@ -96,13 +95,18 @@ def _number_bounds(plan: p.NumberRange | p.DateRange) -> dict[str, float]:
 
 
 def _text_bounds(plan: p.TextRange) -> dict[str, str]:
-    path, low, high = plan.path, plan.low, plan.high
+    head, low, high = head_of(plan.path), plan.low, plan.high
     least = "gte" if low is None or plan.include_low else "gt"
     most = "lt" if high is None or not plan.include_high else "lte"
     return {
-        least: f"{path}{SEPARATOR}{low or ''}",
-        most: f"{path}{_AFTER_SEPARATOR}" if high is None else f"{path}{SEPARATOR}{high}",
+        least: head + (low or ""),
+        most: _after(head) if high is None else head + high,
     }
+
+
+def _after(head: str) -> str:
+    """Give what comes after all terms that begin so."""
+    return head[:-1] + chr(ord(head[-1]) + 1)
 
 
 def _plain_wildcard(text: str) -> str:

@@ -2,14 +2,15 @@
 
     id    the id; ties are ordered by it
     body  the item's JSON text, not looked into
-    t     every `path NUL text`: terms, prefixes, patterns and text ranges
+    t     every `path text`: terms, prefixes, patterns and text ranges
     p     every path at or below which there is a value
     n     by path, the numbers: number ranges, and orders
     d     by path, the instants that texts name, in epoch ms: date ranges
     s     by path, the texts, cut short: orders, and facets
 
 OpenSearch never sees a type of the client's: nothing is mapped by what it happens to hold.
-A path under n, d and s is one field name without a dot, so that `a` and `a.b` never clash.
+A path in t, n, d and s is one field name without a dot, so that `a` and `a.b` never clash, and
+without a space, which therefore ends it in t.
 Only `body` is stored, and the document as it was sent is not: it is four times the item.
 """
 
@@ -28,14 +29,15 @@ from m1.terms import SORTED_CHARACTERS, Shape, leaf_of
 MAX_FIELD_PATHS = 5_000
 """So many paths with numbers, dates or texts a space may have."""
 MAX_REGEX = 16_000
-FORMAT = 3
+FORMAT = 4
 META = {"m1": {"format": FORMAT}}
-SEPARATOR = "\0"
 
+_PATHS_KEPT = 1_000
 _SHAPES_KEPT = 1_000
 _SPECIAL = re.compile(r"[%/*\\\x00-\x20\x7f]")
 
 
+@lru_cache(maxsize=_PATHS_KEPT)
 def field_of(path: str) -> str:
     """Give a path as one field name: `a.b` is `a/b`."""
     return _SPECIAL.sub(lambda found: f"%{ord(found[0]):02X}", path).replace(".", "/") or "%"
@@ -44,6 +46,11 @@ def field_of(path: str) -> str:
 def path_of(field: str) -> str:
     """Give the path that a field name is made of."""
     return unquote(field.replace("/", ".")) if field != "%" else ""
+
+
+def head_of(path: str) -> str:
+    """Give how all terms of a path begin."""
+    return f"{field_of(path)} "
 
 
 def document_of(put: Put) -> dict[str, Any]:
@@ -78,7 +85,7 @@ def document_of(put: Put) -> dict[str, Any]:
 @lru_cache(maxsize=_SHAPES_KEPT)
 def _names_of(shape: Shape) -> tuple[Sequence[tuple[str, str]], Sequence[str]]:
     """Give what each place of a shape is called in terms and as a field, and all its paths."""
-    names = [(f"{path}{SEPARATOR}", field_of(path)) for path in shape.paths]
+    names = [(head_of(path), field_of(path)) for path in shape.paths]
     return names, list(shape.existing)
 
 
