@@ -48,6 +48,11 @@ def processor_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def has_children(pid: int) -> bool:
+    """Tell whether any thread of a process has begun another that has not ended."""
+    return any(children.read_text() for children in Path(f"/proc/{pid}/task").glob("*/children"))
+
+
 def on_disk(directory: Path) -> int:
     """Give the bytes that files take on disk."""
     return sum(file.stat().st_blocks * 512 for file in directory.rglob("*") if file.is_file())

@@ -6,13 +6,17 @@ import contextlib
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from time import perf_counter, sleep
 
 from benchmarks.compare.peer import Item
 from benchmarks.compare.questions import Question
 from benchmarks.http import LOADERS, Bench
 from benchmarks.load import JSON, Run
+from benchmarks.machine import has_children
 from m1 import __version__
 from tests import serving
+
+_RESTING_SECONDS = 2
 
 
 class Ours:
@@ -31,7 +35,12 @@ class Ours:
         )
 
     def settle(self) -> None:
-        """See Peer: nothing is needed."""
+        """See Peer: wait until no segment is being made, by a process of its own."""
+        resting_since = perf_counter()
+        while perf_counter() - resting_since < _RESTING_SECONDS:
+            sleep(0.1)
+            if has_children(self.bench.server.process.pid):
+                resting_since = perf_counter()
 
     def update(self, items: Sequence[Item], clients: int) -> Run:
         """See Peer."""
