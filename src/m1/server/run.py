@@ -34,8 +34,12 @@ from m1.server.quickstart import quickstart
 from m1.server.settings import Settings
 from m1.server.tls import Certificate
 
-_MALLOC = ((-1, 256 * 1024), (-3, 128 * 1024), (-8, 1))
-"""Of malloc.h: M_TRIM_THRESHOLD and M_MMAP_THRESHOLD in bytes, M_ARENA_MAX."""
+_MALLOC = ((-1, 16 * 1024 * 1024), (-3, 8 * 1024 * 1024), (-8, 1))
+"""Of malloc.h: M_TRIM_THRESHOLD and M_MMAP_THRESHOLD in bytes, M_ARENA_MAX.
+
+Large bodies go back to the system; the arrays of a query, a few bytes an item of a segment, do
+not: to get each page of them anew takes longer than the query.
+"""
 _GRACE_SECONDS = 30
 _LEAST_SECRET = 16
 _LOOK_SECONDS = 0.02
